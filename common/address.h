@@ -10,14 +10,16 @@
 enum { ADDRESS_IP_MAX = 46, ADDRESS_HOST_MAX = 256, ADDRESS_TEXT_MAX = 400 };
 
 struct address {
-    char ip[ADDRESS_IP_MAX]; /* text, IPv4 or IPv6 without brackets; a host name where a user typed one */
+    char ip[ADDRESS_IP_MAX]; /* IPv4 or IPv6 as text, no brackets; or the host name a user typed */
     uint16_t port;           /* of clients */
     uint16_t bus_port;       /* of the cluster bus; 0: not given */
 };
 
-/* host:port, [v6]:port, v6:port (the last colon divides); with or without @bus-port. */
+/* host:port, [v6]:port, v6:port (the last colon divides); with or without @bus-port. An empty host
+ * is accepted, as nodes write it; port 0 only with an empty host or a bus port. */
 bool address_parse(struct bytes text, struct address *address, struct error *error);
-/* ip:port, IPv6 unbracketed, as Redis writes it; out has ADDRESS_TEXT_MAX bytes; returns the length. */
+/* ip:port, zero-terminated, IPv6 unbracketed, as Redis writes it; out has ADDRESS_TEXT_MAX bytes.
+ * Returns the length. */
 size_t address_format(char *out, const struct address *address);
 bool address_equal(const struct address *a, const struct address *b); /* ip and port */
 

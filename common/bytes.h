@@ -1,4 +1,5 @@
-/* A view of bytes that somebody else owns: a key, an argument, a line. Not zero-terminated. */
+/* A view of bytes that somebody else owns: a key, an argument, a line. Not zero-terminated; data
+ * may be NULL where len is 0. */
 #ifndef COMMON_BYTES_H
 #define COMMON_BYTES_H
 
@@ -23,13 +24,13 @@ static inline struct bytes bytes_of(const char *text)
 
 static inline bool bytes_equal(struct bytes a, struct bytes b)
 {
-    return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
 /* Compares with a zero-terminated text, ASCII letters without regard to case. */
 static inline bool bytes_is(struct bytes a, const char *text)
 {
-    return strlen(text) == a.len && strncasecmp(a.data, text, a.len) == 0;
+    return strlen(text) == a.len && (a.len == 0 || strncasecmp(a.data, text, a.len) == 0);
 }
 
 #endif

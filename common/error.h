@@ -1,5 +1,5 @@
 /* An error as a value: one sentence for the person who has to act on it. A function that can fail
- * returns false (or NULL) and writes the sentence here; `where` says file and line where there is one. */
+ * returns false (or NULL) and writes the sentence here, with file and line where there are any. */
 #ifndef COMMON_ERROR_H
 #define COMMON_ERROR_H
 
@@ -9,8 +9,8 @@ struct error {
     char text[512];
 };
 
-/* Writes the sentence, cut to what fits. error may be NULL. Always returns false, so that a
- * function can end with `return error_set(error, ...)`. */
+/* Writes the sentence, cut to what fits, with ? for control characters. error may be NULL. Always
+ * returns false, so that a function can end with `return error_set(error, ...)`. */
 bool error_set(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Puts "prefix: " before the sentence that is there. Always returns false. */

@@ -15,6 +15,8 @@ unsigned slot_of_key(struct bytes key);
 
 /* "5461", strictly; false where it is no number from 0 to 16383. */
 bool slot_parse(struct bytes text, unsigned *slot);
+/* "5461" or "5461-10922", the lower slot first; false where it is neither. */
+bool slot_parse_range(struct bytes text, unsigned *first, unsigned *last);
 
 /* A set of slots, in the bit order of the bus: slot s is bit s & 7 of byte s >> 3. */
 struct slot_set {
@@ -31,7 +33,7 @@ static inline void slot_set_add(struct slot_set *set, unsigned slot)
 }
 static inline void slot_set_remove(struct slot_set *set, unsigned slot)
 {
-    set->bits[slot >> 3] &= (uint8_t)~(1 << (slot & 7));
+    set->bits[slot >> 3] &= (uint8_t) ~(1 << (slot & 7));
 }
 unsigned slot_set_count(const struct slot_set *set);
 bool slot_set_is_empty(const struct slot_set *set);

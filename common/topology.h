@@ -1,10 +1,13 @@
 /* A cluster as one node tells of it: the lines of CLUSTER NODES, which are also the lines of
  * nodes.conf. Both programs read and write them here.
  *
- *   id ip:port@cport[,hostname[,aux=value]*] flags primary-id|- ping-sent pong-received config-epoch
- *   connected|disconnected [slot|first-last|[slot->-id]|[slot-<-id]]...
+ *   id ip:port@cport[,hostname[,aux=value]*] flags primary-id|- ping-sent pong-received \
+ *      config-epoch connected|disconnected [slot|first-last|[slot->-id]|[slot-<-id]]...
  *
- * Source: Redis documentation of CLUSTER NODES; nodes.conf adds a last line `vars currentEpoch N lastVoteEpoch N`. */
+ * nodes.conf adds a last line: vars currentEpoch N lastVoteEpoch N. Redis 7.0 writes no aux fields,
+ * 7.2 writes them to nodes.conf alone, behind a host name that may be empty.
+ *
+ * Source: Redis documentation of CLUSTER NODES. */
 #ifndef COMMON_TOPOLOGY_H
 #define COMMON_TOPOLOGY_H
 
@@ -39,10 +42,10 @@ struct topology_move {
 struct topology_node {
     struct node_id id;
     struct address address;
-    char hostname[ADDRESS_HOST_MAX]; /* empty: none */
-    struct node_id shard_id;         /* empty: not told */
-    unsigned flags;                  /* of enum node_flag */
-    struct node_id primary;          /* empty: none */
+    char hostname[ADDRESS_HOST_MAX];  /* empty: none */
+    struct node_id shard_id;          /* empty: not told */
+    unsigned flags;                   /* of enum node_flag */
+    struct node_id primary;           /* empty: none */
     int64_t ping_sent, pong_received; /* milliseconds since 1970; 0: none under way / never */
     uint64_t config_epoch;
     bool connected;
