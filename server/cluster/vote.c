@@ -1,0 +1,62 @@
+/* Whether a replica that asks gets this primary's vote. One vote in an epoch, ever (it is on disk
+ * before it leaves); only for an epoch that is not behind; only where the replica's primary has
+ * failed in this node's view too, unless the failover is by hand; one in two node timeouts for the
+ * replicas of one primary, so that the winner has time to be known; and not where a slot of it is
+ * known to have a newer owner than the replica has heard of. */
+#include "server/cluster/cluster.h"
+
+#include <inttypes.h>
+
+enum { VOTE_PERIOD = 2 /* node timeouts */ };
+
+static bool deny(struct cluster *cluster, const struct cluster_node *candidate, const char *why)
+{
+    cluster_log(cluster, LOG_WARNING, "Failover auth denied to %s: %s", candidate->id.text, why);
+    return false;
+}
+
+static bool knows_newer_owner(const struct cluster *cluster, const struct message *message)
+{
+    for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
+        const struct cluster_node *owner = cluster->slots.owner[slot];
+        if (slot_set_has(message->slots, slot) && owner != NULL &&
+            owner->config_epoch > message->config_epoch)
+            return true;
+    }
+    return false;
+}
+
+static bool is_granted(
+    struct cluster *cluster, const struct cluster_node *candidate, const struct message *message)
+{
+    const struct cluster_node *primary = candidate->primary;
+    if (message->current_epoch < cluster->current_epoch)
+        return deny(cluster, candidate, "the epoch of its request is behind mine");
+    if (cluster->last_vote_epoch == cluster->current_epoch)
+        return deny(cluster, candidate, "already voted in this epoch");
+    if (!node_is_replica(candidate))
+        return deny(cluster, candidate, "it is a primary");
+    if (primary == NULL)
+        return deny(cluster, candidate, "I don't know its primary");
+    if (!node_is_failed(primary) && (message->marks & MESSAGE_FORCE_VOTE) == 0)
+        return deny(cluster, candidate, "its primary is up");
+    if (primary->voted_time != 0 &&
+        cluster->now - primary->voted_time < cluster->config.node_timeout * VOTE_PERIOD)
+        return deny(cluster, candidate, "I voted for a replica of its primary a moment ago");
+    if (knows_newer_owner(cluster, message))
+        return deny(cluster, candidate, "a slot of it has a newer owner");
+    return true;
+}
+
+void vote_asked(
+    struct cluster *cluster, struct cluster_node *candidate, const struct message *message)
+{
+    if (!node_votes(cluster->myself) || !is_granted(cluster, candidate, message))
+        return;
+    candidate->primary->voted_time = cluster->now;
+    cluster->last_vote_epoch = cluster->current_epoch;
+    cluster_changed_synced(cluster);
+    outgoing_plain(cluster, candidate, MESSAGE_AUTH_ACK, 0);
+    cluster_log(cluster, LOG_NOTICE, "Failover auth granted to %s for epoch %" PRIu64,
+        candidate->id.text, cluster->current_epoch);
+}

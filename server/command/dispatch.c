@@ -1,0 +1,487 @@
+/* From a request to its answer. The questions are asked in Redis's order: is there such a command, with so many
+ * arguments; may this client; is it for this node; may it run now; is it for a transaction. Then its slots are
+ * locked, it runs, its effects go to the journal, and the slots are unlocked.
+ *
+ * A request comes through three stages (prepare, prefetch, run) so that a worker can have the memory of many
+ * requests on its way at once. */
+#include "server/command/dispatch.h"
+
+#include "server/clock.h"
+#include "server/command/condition.h"
+#include "server/command/errorstats.h"
+#include "server/command/route.h"
+#include "server/command/slowlog.h"
+#include "server/command/transaction.h"
+#include "server/command/transit.h"
+#include "server/config.h"
+#include "server/journal/journal.h"
+
+#include "common/memory.h"
+#include "common/number.h"
+#include "common/resp.h"
+#include <stdlib.h>
+
+enum { FEW_KEYS = 64 }; /* of a request: their positions and slots fit on the stack */
+
+static bool cluster; /* set once by dispatch_init */
+
+void dispatch_init(bool cluster_enabled)
+{
+    cluster = cluster_enabled;
+}
+
+bool dispatch_is_cluster(void)
+{
+    return cluster;
+}
+
+/* ---- Stage 1 and 2: memory ---- */
+
+void dispatch_prepare(struct executor *executor, struct request *request)
+{
+    request->entry = command_lookup(request->argv, request->argc, &request->container);
+    request->slot = NULL;
+    request->first_key = 0;
+    request->database = request->session->database;
+    if (!request->entry || !request->entry->command->keys)
+        return;
+    const struct key_spec *spec = request->entry->command->keys;
+    int position = spec->index;
+    if (spec->begin != KEY_BEGIN_INDEX || spec->find != KEY_FIND_RANGE || spec->flags & KEY_NOT_KEY) {
+        if (command_keys(request->entry->command, request->argv, request->argc, &position, 1) < 1)
+            return;
+    } else if (position >= request->argc) {
+        return;
+    }
+    struct bytes key = request->argv[position];
+    request->first_key = position;
+    request->slot = store_slot(executor->store, request->session->database, slot_of_key(key));
+    __builtin_prefetch(request->slot);
+    request->hash = store_hash(executor->store, key);
+}
+
+void dispatch_prefetch_bucket(struct request *request)
+{
+    if (request->slot && slot_lock_try(&request->slot->lock)) {
+        table_prefetch_bucket(&request->slot->table, request->hash);
+        slot_lock_release(&request->slot->lock);
+    }
+}
+
+void dispatch_prefetch_entry(struct request *request)
+{
+    if (request->slot && slot_lock_try(&request->slot->lock)) {
+        table_prefetch_entry(&request->slot->table, request->hash);
+        slot_lock_release(&request->slot->lock);
+    }
+}
+
+/* ---- Effects ---- */
+
+void call_changed(struct call *call)
+{
+    call->changed = true;
+}
+
+static bool is_journaled(const struct call *call)
+{
+    return !(call->session->flags & (SESSION_PRIMARY | SESSION_LOADER)) &&
+           journal_is_active(call->executor->journal);
+}
+
+void call_side_effect(struct call *call, const struct bytes *argv, int argc)
+{
+    if (!is_journaled(call))
+        return;
+    resp_write_command(&call->executor->effects, argv, (size_t)argc);
+    call->executor->effect_count++;
+}
+
+void call_effect(struct call *call, const struct bytes *argv, int argc)
+{
+    call->effects_replaced = true;
+    call_side_effect(call, argv, argc);
+}
+
+void call_no_effect(struct call *call)
+{
+    call->no_effect = true;
+}
+
+/* What the command has changed goes to the journal; within a transaction it is gathered. */
+static void journal_call(struct call *call)
+{
+    struct executor *executor = call->executor;
+    bool itself = call->changed && !call->effects_replaced && !call->no_effect && is_journaled(call);
+    if (itself && executor->effect_count == 0 && !executor->in_transaction && call->raw.len > 0) {
+        call->session->write_offset =
+            journal_append_raw(executor->journal, (int)call->database, call->raw);
+        return;
+    }
+    if (itself) {
+        resp_write_command(&executor->effects, call->argv, (size_t)call->argc);
+        executor->effect_count++;
+    }
+    if (!executor->in_transaction)
+        dispatch_flush_effects(executor, call->session);
+}
+
+void dispatch_flush_effects(struct executor *executor, struct session *session)
+{
+    if (executor->effect_count == 0)
+        return;
+    struct bytes effects = buffer_bytes(&executor->effects);
+    struct buffer wrapped = { 0 };
+    if (executor->effect_count > 1) {
+        buffer_append_text(&wrapped, "*1\r\n$5\r\nMULTI\r\n");
+        buffer_append(&wrapped, effects.data, effects.len);
+        buffer_append_text(&wrapped, "*1\r\n$4\r\nEXEC\r\n");
+        effects = buffer_bytes(&wrapped);
+    }
+    session->write_offset =
+        journal_append_raw(executor->journal, (int)session->database, effects);
+    buffer_free(&wrapped);
+    executor->effects.len = 0;
+    executor->effect_count = 0;
+}
+
+void call_lock_slot(struct call *call, struct slot *slot)
+{
+    if (!call->executor->holds_all_slots)
+        slot_lock_acquire(&slot->lock);
+}
+
+void call_unlock_slot(struct call *call, struct slot *slot)
+{
+    if (!call->executor->holds_all_slots)
+        slot_lock_release(&slot->lock);
+}
+
+/* ---- Errors that many commands share ---- */
+
+void call_error_arity(struct call *call)
+{
+    reply_error(
+        call->reply, "wrong number of arguments for '%s' command", call->entry->name);
+}
+
+void call_error_syntax(struct call *call)
+{
+    reply_error(call->reply, "syntax error");
+}
+
+void call_error_type(struct call *call)
+{
+    reply_error(
+        call->reply, "WRONGTYPE Operation against a key holding the wrong kind of value");
+}
+
+bool call_integer(struct call *call, int index, int64_t *value)
+{
+    if (number_parse(call->argv[index], value))
+        return true;
+    reply_error(call->reply, "value is not an integer or out of range");
+    return false;
+}
+
+bool call_from_client(const struct call *call)
+{
+    return !(call->session->flags & (SESSION_PRIMARY | SESSION_LOADER));
+}
+
+/* ---- May it run? ---- */
+
+bool session_needs_password(const struct session *session)
+{
+    return condition_all() & CONDITION_PASSWORD && !(session->flags & SESSION_AUTHENTICATED);
+}
+
+bool dispatch_is_allowed(struct session *session, struct reply *reply, unsigned flags)
+{
+    uint32_t conditions = condition_all();
+    if (__builtin_expect(!(conditions & ~(CONDITION_PASSWORD | CONDITION_CLUSTER_DOWN)), 1))
+        return true;
+    if (session->flags & (SESSION_PRIMARY | SESSION_LOADER))
+        return true;
+    bool writes = flags & (CMD_WRITE | CMD_MAY_REPLICATE);
+    bool replica = conditions & CONDITION_REPLICA;
+    if (conditions & CONDITION_AOF_FAILING && writes && !replica)
+        reply_error(reply, "MISCONF Errors writing to the AOF file: the append-only file cannot be "
+                           "written, so writes are refused until it can; see the log");
+    else if (conditions & CONDITION_RDB_FAILING && writes && !replica)
+        reply_error(reply,
+            "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist "
+            "to disk. Commands that may modify the data set are disabled, because this instance is "
+            "configured to report errors during writes if RDB snapshotting fails "
+            "(stop-writes-on-bgsave-error option). Please check the Redis logs for details about the "
+            "RDB error.");
+    else if (conditions & CONDITION_FEW_REPLICAS && flags & CMD_WRITE && !replica)
+        reply_error(reply, "NOREPLICAS Not enough good replicas to write.");
+    else if (replica && flags & CMD_WRITE && config_is(CONFIG_REPLICA_READ_ONLY))
+        reply_error(reply, "READONLY You can't write against a read only replica.");
+    else if (conditions & CONDITION_STALE && !(flags & CMD_STALE) &&
+             !config_is(CONFIG_REPLICA_SERVE_STALE_DATA))
+        reply_error(reply, "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set "
+                           "to 'no'.");
+    else if (conditions & CONDITION_LOADING && !(flags & CMD_LOADING))
+        reply_error(reply, "LOADING Redis is loading the dataset in memory");
+    else
+        return true;
+    return false;
+}
+
+static bool must_wait(const struct session *session, const struct command_entry *entry)
+{
+    uint32_t conditions = condition_all();
+    if (__builtin_expect(!(conditions & (CONDITION_ALL_PAUSED | CONDITION_WRITES_PAUSED |
+                                            CONDITION_AOF_BEHIND)), 1))
+        return false;
+    if (session->flags & (SESSION_PRIMARY | SESSION_LOADER | SESSION_REPLICA))
+        return false;
+    unsigned flags = entry->command->flags;
+    if (session->transaction && flags & CMD_EXEC)
+        flags |= session->transaction->flags;
+    bool writes = flags & (CMD_WRITE | CMD_MAY_REPLICATE);
+    if (conditions & CONDITION_ALL_PAUSED)
+        return true;
+    return writes;
+}
+
+static void refuse_unknown(struct request *request, struct reply *reply)
+{
+    const struct bytes *argv = request->argv;
+    if (request->container) {
+        const struct command_entry *container = request->container;
+        char upper[sizeof(container->name)];
+        size_t i = 0;
+        for (; container->name[i]; i++)
+            upper[i] = (char)(container->name[i] & ~0x20);
+        upper[i] = '\0';
+        reply_error(reply, "unknown subcommand '%.*s'. Try %s HELP.",
+            (int)(argv[1].len < 128 ? argv[1].len : 128), argv[1].data, upper);
+        return;
+    }
+    struct buffer args = { 0 };
+    for (int i = 1; i < request->argc && args.len < 128; i++) {
+        size_t room = 128 - args.len;
+        buffer_printf(&args, "'%.*s' ", (int)(argv[i].len < room ? argv[i].len : room),
+            argv[i].data);
+    }
+    buffer_terminate(&args);
+    reply_error(reply, "unknown command '%.*s', with args beginning with: %s",
+        (int)(argv[0].len < 128 ? argv[0].len : 128), argv[0].data, args.data);
+    buffer_free(&args);
+}
+
+/* Whether the request is one at all, and the client may make it. */
+static bool is_acceptable(struct request *request, struct session *session)
+{
+    struct reply *reply = &session->reply;
+    if (!request->entry) {
+        refuse_unknown(request, reply);
+        return false;
+    }
+    const struct command *command = request->entry->command;
+    if ((command->arity > 0 && command->arity != request->argc) ||
+        request->argc < -command->arity || !command->run) {
+        reply_error(
+            reply, "wrong number of arguments for '%s' command", request->entry->name);
+        return false;
+    }
+    if (session->transaction && command->flags & CMD_NO_MULTI && !(command->flags & CMD_IN_MULTI)) {
+        reply_error(reply, "Command not allowed inside a transaction");
+        return false;
+    }
+    if (session_needs_password(session) && !(command->flags & CMD_NO_AUTH)) {
+        reply_error(reply, "NOAUTH Authentication required.");
+        return false;
+    }
+    return true;
+}
+
+/* ---- Running ---- */
+
+void dispatch_call(struct call *call)
+{
+    struct executor *executor = call->executor;
+    struct command_counter *counter = &executor->commands[call->entry->id];
+    uint32_t errors = call->reply->errors;
+    uint64_t start = clock_ticks();
+    call->entry->command->run(call);
+    uint64_t ticks = clock_ticks() - start;
+    journal_call(call);
+    counter_add(&counter->calls, 1);
+    counter_add(&counter->ticks, ticks);
+    counter_add(&executor->counters.commands, 1);
+    if (__builtin_expect(call->reply->errors != errors, 0)) {
+        counter_add(&counter->failed, 1);
+        counter_add(&executor->counters.errors, 1);
+        errorstats_count(call->reply->last_error);
+    }
+    int64_t slow = config_number(CONFIG_SLOWLOG_LOG_SLOWER_THAN);
+    if (__builtin_expect(slow >= 0 && ticks >= clock_us_to_ticks((uint64_t)slow), 0))
+        slowlog_add(call, clock_ticks_to_us(ticks));
+    call->session->last_command = call->entry->id;
+}
+
+/* The slots of a request with several keys. Returns how many there are (each once, locked), or 0 where the
+ * error has been written. */
+struct slots {
+    struct slot *few[FEW_KEYS];
+    struct slot **all; /* few, or memory of its own */
+    size_t count;      /* locked */
+    size_t keys;
+};
+
+static bool lock_slots(struct call *call, struct slots *slots)
+{
+    int few[FEW_KEYS], *positions = few;
+    int count = command_keys(call->entry->command, call->argv, call->argc, few, FEW_KEYS);
+    if (count < 1) {
+        slots->all = slots->few; /* the command will say what is wrong with its arguments */
+        slots->count = slots->keys = 0;
+        call->slot = NULL;
+        return true;
+    }
+    slots->keys = (size_t)count;
+    slots->all = slots->few;
+    if (count > FEW_KEYS) {
+        positions = memory_alloc((size_t)count * sizeof(*positions));
+        slots->all = memory_alloc((size_t)count * sizeof(*slots->all));
+        command_keys(call->entry->command, call->argv, call->argc, positions, count);
+    }
+    bool one = true;
+    for (int i = 0; i < count; i++) {
+        slots->all[i] =
+            store_slot(call->store, call->database, slot_of_key(call->argv[positions[i]]));
+        one = one && slots->all[i] == call->slot;
+    }
+    if (positions != few)
+        free(positions);
+    call->one_slot = one;
+    if (!one && cluster) {
+        reply_error(call->reply, "CROSSSLOT Keys in request don't hash to the same slot");
+        slots->count = 0;
+        return false;
+    }
+    slots->count = store_lock_many(slots->all, slots->keys);
+    return true;
+}
+
+static void unlock_slots(struct slots *slots)
+{
+    store_unlock_many(slots->all, slots->count);
+    if (slots->all != slots->few)
+        free(slots->all);
+}
+
+/* How many of the request's keys are not here. */
+static size_t count_missing(const struct call *call)
+{
+    int few[FEW_KEYS], *positions = few;
+    int count = command_keys(call->entry->command, call->argv, call->argc, few, FEW_KEYS);
+    if (count > FEW_KEYS) {
+        positions = memory_alloc((size_t)count * sizeof(*positions));
+        command_keys(call->entry->command, call->argv, call->argc, positions, count);
+    }
+    size_t missing = 0;
+    for (int i = 0; i < count; i++) {
+        struct bytes key = call->argv[positions[i]];
+        table_cell *cell = store_find(call->slot, store_hash(call->store, key), key);
+        if (!cell || entry_is_expired(table_cell_entry(cell), call->now))
+            missing++;
+    }
+    if (positions != few)
+        free(positions);
+    return missing;
+}
+
+static bool is_served(struct call *call, size_t keys)
+{
+    if (!cluster)
+        return true;
+    if (__builtin_expect(call->slot->serving == SLOT_MINE &&
+                             !(condition_all() & CONDITION_CLUSTER_DOWN), 1))
+        return true;
+    struct route route = { .slot = call->slot,
+        .flags = call->entry->command->flags,
+        .keys = keys,
+        .is_migrate = strcmp(call->entry->name, "migrate") == 0 };
+    if (route_counts_missing(call->slot))
+        route.missing = count_missing(call);
+    return route_is_served(call->session, call->reply, &route);
+}
+
+/* Asks what must be asked under the lock, and runs or queues. */
+static enum dispatch_result run_locked(struct call *call, size_t keys)
+{
+    struct session *session = call->session;
+    if (call->slot && !is_served(call, keys)) {
+        transaction_break(session);
+        return DISPATCH_DONE;
+    }
+    if (!dispatch_is_allowed(session, call->reply, call->entry->command->flags)) {
+        transaction_break(session);
+        return DISPATCH_DONE;
+    }
+    if (must_wait(session, call->entry) ||
+        (call->slot && call->slot->in_transit && transit_blocks(call)))
+        return DISPATCH_RETRY;
+    if (session->transaction && !(call->entry->command->flags & CMD_IN_MULTI)) {
+        transaction_add(session, call->entry, call->argv, call->argc);
+        reply_simple(call->reply, "QUEUED");
+        return DISPATCH_DONE;
+    }
+    dispatch_call(call);
+    if (call->retry)
+        return DISPATCH_RETRY;
+    return session->flags & SESSION_PARKED ? DISPATCH_PARKED : DISPATCH_DONE;
+}
+
+enum dispatch_result dispatch_run(struct executor *executor, struct request *request)
+{
+    struct session *session = request->session;
+    if (__builtin_expect(request->database != session->database, 0))
+        dispatch_prepare(executor, request);
+    struct call call = { .executor = executor,
+        .session = session,
+        .entry = request->entry,
+        .argv = request->argv,
+        .argc = request->argc,
+        .raw = request->raw,
+        .reply = &session->reply,
+        .store = executor->store,
+        .now = executor->now,
+        .database = session->database,
+        .slot = request->slot,
+        .hash = request->hash,
+        .first_key = request->first_key };
+    if (!is_acceptable(request, session)) {
+        transaction_break(session);
+        counter_add(&executor->counters.errors, 1);
+        errorstats_count(session->reply.last_error);
+        return DISPATCH_DONE;
+    }
+    unsigned asking = session->flags & SESSION_ASKING;
+    enum dispatch_result result;
+    if (!call.slot) {
+        result = run_locked(&call, 0);
+    } else if (command_has_one_key(call.entry->command)) {
+        struct slot *slot = call.slot;
+        call.one_slot = true;
+        slot_lock_acquire(&slot->lock);
+        result = run_locked(&call, 1);
+        slot_lock_release(&slot->lock);
+    } else {
+        struct slots slots;
+        result = DISPATCH_DONE;
+        if (lock_slots(&call, &slots))
+            result = run_locked(&call, slots.keys);
+        else
+            transaction_break(session);
+        unlock_slots(&slots);
+    }
+    if (asking && result != DISPATCH_RETRY)
+        session->flags &= ~SESSION_ASKING;
+    return result;
+}

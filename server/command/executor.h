@@ -1,0 +1,62 @@
+/* What a thread needs to run commands: its turn, the store, the journal, a clock, statistics. Each worker has
+ * one; so have the applier of a primary's stream and the loader. Owner: its thread. */
+#ifndef SERVER_COMMAND_EXECUTOR_H
+#define SERVER_COMMAND_EXECUTOR_H
+
+#include "common/buffer.h"
+#include "server/store/store.h"
+#include "server/store/turn.h"
+#include <stdatomic.h>
+
+struct journal;
+struct session;
+
+/* Counters of one command in one executor: written by its thread alone, summed by INFO from any. */
+struct command_counter {
+    _Atomic uint64_t calls, ticks, rejected, failed;
+};
+
+struct executor_counters {
+    _Atomic uint64_t commands, keyspace_hits, keyspace_misses, expired, connections_accepted,
+        bytes_in, bytes_out, redirected, errors, slow_reads;
+};
+
+struct executor {
+    struct turn_runner *turn;
+    struct store *store;
+    struct journal *journal;
+    int64_t now;                 /* Unix time in ms, of the turn */
+    struct buffer effects;       /* of the command or transaction under way, as RESP */
+    unsigned effect_count;
+    bool in_transaction;         /* effects are gathered until EXEC is through */
+    bool holds_all_slots;        /* a transaction that needs them has locked every slot */
+    unsigned index;              /* among the executors */
+    struct executor_counters counters;
+    struct command_counter *commands; /* command_count() of them */
+    /* Runs fn(arg) in this executor's thread, soon; from any thread. NULL where nothing can be posted. */
+    void (*post)(struct executor *executor, void (*fn)(void *arg), void *arg);
+    /* The session with this ID, of this executor, or NULL; only in its thread. */
+    struct session *(*find_session)(struct executor *executor, uint64_t id);
+    /* Goes on with a session that was parked or told to retry; only in its thread. */
+    void (*resume)(struct session *session);
+    /* Tries again what was told to retry; posted by executor_retry_all. */
+    void (*retry_waiting)(struct executor *executor);
+    void *worker;                /* net's */
+};
+
+/* At most EXECUTORS_MAX in the life of the process. */
+enum { EXECUTORS_MAX = 64 };
+struct executor *executor_create(struct store *store, struct journal *journal);
+unsigned executor_count(void);
+struct executor *executor_at(unsigned index);
+
+/* What made requests wait (DISPATCH_RETRY) may be over: all executors try theirs again. From any thread. */
+void executor_retry_all(void);
+
+static inline void counter_add(_Atomic uint64_t *counter, uint64_t value)
+{
+    atomic_store_explicit(
+        counter, atomic_load_explicit(counter, memory_order_relaxed) + value, memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,152 @@
+/* Ten times a second every worker looks at its share of the slots, going on where it stopped the last time: in each
+ * slot that has keys with an expiry it scans some buckets and removes what is over. As long as a good part of what
+ * it finds is over it goes on, up to a share of its time; so a burst of expiries is worked off quickly, and a quiet
+ * store costs a look at some counts. */
+#include "server/command/expire.h"
+
+#include "server/clock.h"
+#include "server/command/condition.h"
+#include "server/command/key.h"
+#include "server/command/watch.h"
+#include "server/journal/journal.h"
+#include "server/net/periodic.h"
+
+#include "common/memory.h"
+#include "common/resp.h"
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum {
+    BUDGET_US = 10000,  /* of each 100 ms, while much is over */
+    SLOTS_A_TICK = 2048, /* looked at where there is little to do */
+    SCAN = 64,          /* entries looked at under one hold of a slot's lock */
+};
+
+static atomic_bool is_active = true;
+
+/* Where a worker is on its round; its own. */
+struct round {
+    unsigned database, slot;
+    uint64_t position;
+};
+
+/* One scan under a lock: finds the cells of entries that are over. */
+struct finding {
+    int64_t now;
+    size_t seen, over;
+    struct entry *entries[SCAN * 2];
+};
+
+static void look(void *arg, table_cell *cell)
+{
+    struct finding *finding = arg;
+    struct entry *entry = table_cell_entry(cell);
+    finding->seen++;
+    if (entry_is_expired(entry, finding->now) && finding->over < SCAN * 2)
+        finding->entries[finding->over++] = entry;
+}
+
+static void remove_one(struct executor *executor, unsigned database, struct slot *slot,
+    struct entry *entry, struct buffer *effects)
+{
+    struct bytes name = entry_key(entry);
+    uint64_t hash = store_hash(executor->store, name);
+    table_cell *cell = store_find(slot, hash, name);
+    if (journal_is_active(executor->journal)) {
+        effects->len = 0;
+        resp_write_command(effects, (struct bytes[]){ BYTES("DEL"), name }, 2);
+        journal_append_raw(executor->journal, (int)database, buffer_bytes(effects));
+    }
+    char few[256];
+    bool watched = slot->watches != NULL;
+    char *copy = watched && name.len > sizeof(few) ? memory_copy(name.data, name.len) : few;
+    if (watched && copy == few)
+        memcpy(few, name.data, name.len);
+    struct bytes kept = { copy, name.len };
+    store_remove(executor->store, slot, hash, cell);
+    if (watched)
+        watch_touch(slot, kept);
+    if (copy != few)
+        free(copy);
+    counter_add(&executor->counters.expired, 1);
+}
+
+/* Looks at a part of the slot; returns whether there is more of it. */
+static bool work_on(struct executor *executor, struct round *round, struct finding *finding)
+{
+    struct slot *slot = store_slot(executor->store, round->database, round->slot);
+    /* A glance without the lock would race; most slots of most stores have nothing, and the lock is free. */
+    slot_lock_acquire(&slot->lock);
+    bool more = false;
+    if (slot->expires > 0 && slot->serving <= SLOT_MIGRATING) {
+        static _Thread_local struct buffer effects;
+        finding->over = 0;
+        uint64_t next = table_scan(&slot->table, round->position, SCAN, look, finding);
+        for (size_t i = 0; i < finding->over; i++)
+            remove_one(executor, round->database, slot, finding->entries[i], &effects);
+        more = next < TABLE_SCAN_END && slot->expires > 0;
+        round->position = next;
+    }
+    slot_lock_release(&slot->lock);
+    return more;
+}
+
+static void step(struct round *round, unsigned databases, unsigned worker, unsigned workers)
+{
+    round->position = 0;
+    round->slot += workers;
+    if (round->slot < SLOT_COUNT)
+        return;
+    round->slot = worker;
+    round->database = (round->database + 1) % databases;
+}
+
+static bool may_expire(void)
+{
+    uint32_t conditions = condition_all();
+    return atomic_load(&is_active) && !(conditions & (CONDITION_REPLICA | CONDITION_LOADING)) &&
+           !pause_is_on();
+}
+
+static void expire(struct executor *executor, unsigned worker, unsigned workers)
+{
+    static _Thread_local struct round round;
+    static _Thread_local bool placed;
+    if (!may_expire())
+        return;
+    if (!placed) {
+        round.slot = worker;
+        placed = true;
+    }
+    unsigned databases = store_databases(executor->store);
+    bool any = false;
+    for (unsigned i = 0; i < databases; i++)
+        any = any || store_expires_count(executor->store, i) > 0;
+    if (!any)
+        return;
+    int64_t end = clock_monotonic_us() + BUDGET_US;
+    turn_begin(executor->turn);
+    for (unsigned slots = 0; slots < SLOTS_A_TICK;) {
+        struct finding finding = { .now = executor->now };
+        bool more = work_on(executor, &round, &finding);
+        if (!more) {
+            step(&round, databases, worker, workers);
+            /* Where much is over it is worth to go on: such a slot does not count. */
+            slots += finding.over * 4 < finding.seen || finding.seen == 0;
+        }
+        if (finding.seen > 0 && clock_monotonic_us() > end)
+            break;
+    }
+    turn_end(executor->turn);
+    journal_wake(executor->journal);
+}
+
+void expire_start(void)
+{
+    periodic_add(expire, true);
+}
+
+void expire_set_active(bool active)
+{
+    atomic_store(&is_active, active);
+}

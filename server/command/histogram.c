@@ -1,0 +1,89 @@
+/* Octave 0 has the values below 128, each of which is a step of its own. Octave o has the 128
+ * steps, of 1 << (o - 1) each, from 128 << (o - 1) to 256 << (o - 1). */
+#include "server/command/histogram.h"
+
+#include "common/memory.h"
+#include <math.h>
+#include <stdlib.h>
+
+/* The octave of a value; its step within it goes to *step. */
+static unsigned place_of(uint64_t ns, unsigned *step)
+{
+    unsigned octave = 0;
+    if (ns >= HISTOGRAM_STEPS)
+        octave = 63 - (unsigned)__builtin_clzll(ns) - HISTOGRAM_STEP_BITS + 1;
+    unsigned shift = octave ? octave - 1 : 0;
+    *step = (unsigned)(ns >> shift) & (HISTOGRAM_STEPS - 1);
+    return octave;
+}
+
+void histogram_add(struct histogram *histogram, uint64_t ns)
+{
+    unsigned step, octave = place_of(ns < HISTOGRAM_MAX ? ns : HISTOGRAM_MAX, &step);
+    _Atomic uint64_t *counters =
+        atomic_load_explicit(&histogram->octaves[octave], memory_order_relaxed);
+    if (__builtin_expect(!counters, 0)) {
+        counters = memory_alloc_zeroed(HISTOGRAM_STEPS, sizeof(*counters));
+        atomic_store_explicit(&histogram->octaves[octave], counters, memory_order_release);
+    }
+    atomic_store_explicit(&counters[step],
+        atomic_load_explicit(&counters[step], memory_order_relaxed) + 1, memory_order_relaxed);
+}
+
+void histogram_free(struct histogram *histogram)
+{
+    for (unsigned i = 0; i < HISTOGRAM_OCTAVES; i++)
+        free((void *)atomic_load(&histogram->octaves[i]));
+}
+
+void histogram_sum_add(struct histogram_sum *sum, const struct histogram *histogram)
+{
+    for (unsigned octave = 0; octave < HISTOGRAM_OCTAVES; octave++) {
+        const _Atomic uint64_t *counters =
+            atomic_load_explicit(&histogram->octaves[octave], memory_order_acquire);
+        for (unsigned step = 0; counters && step < HISTOGRAM_STEPS; step++) {
+            uint64_t count = atomic_load_explicit(&counters[step], memory_order_relaxed);
+            sum->counts[octave * HISTOGRAM_STEPS + step] += count;
+            sum->total += count;
+        }
+    }
+}
+
+void histogram_sum_subtract(struct histogram_sum *sum, const struct histogram_sum *less)
+{
+    for (unsigned i = 0; i < HISTOGRAM_OCTAVES * HISTOGRAM_STEPS; i++)
+        sum->counts[i] -= less->counts[i];
+    sum->total -= less->total;
+}
+
+uint64_t histogram_sum_up_to(const struct histogram_sum *sum, uint64_t ns)
+{
+    unsigned step, octave = place_of(ns, &step);
+    uint64_t count = 0;
+    for (unsigned i = 0; i <= octave * HISTOGRAM_STEPS + step; i++)
+        count += sum->counts[i];
+    return count;
+}
+
+uint64_t histogram_step_end(uint64_t ns)
+{
+    unsigned step, octave = place_of(ns, &step);
+    unsigned shift = octave ? octave - 1 : 0;
+    return (((ns >> shift) + 1) << shift) - 1;
+}
+
+uint64_t histogram_sum_percentile(const struct histogram_sum *sum, double percentile)
+{
+    uint64_t wanted = (uint64_t)ceil(percentile / 100 * (double)sum->total), count = 0;
+    if (wanted == 0)
+        wanted = 1;
+    for (unsigned i = 0; sum->total && i < HISTOGRAM_OCTAVES * HISTOGRAM_STEPS; i++) {
+        count += sum->counts[i];
+        if (count < wanted)
+            continue;
+        unsigned octave = i / HISTOGRAM_STEPS, step = i % HISTOGRAM_STEPS;
+        return histogram_step_end(
+            octave ? (uint64_t)(HISTOGRAM_STEPS + step) << (octave - 1) : step);
+    }
+    return 0;
+}

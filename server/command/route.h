@@ -1,0 +1,25 @@
+/* Who may be served: the cluster's part of dispatch. */
+#ifndef SERVER_COMMAND_ROUTE_H
+#define SERVER_COMMAND_ROUTE_H
+
+#include "server/command/call.h"
+
+/* The keys of one request or of a whole transaction. */
+struct route {
+    struct slot *slot;      /* of all of them; locked */
+    unsigned flags;         /* enum command_flag: of all commands together */
+    size_t keys;            /* how many */
+    size_t missing;         /* of them are not here; counted only while the slot is on its way */
+    bool is_migrate;        /* the command is MIGRATE */
+};
+
+/* Whether the session may be served here; if not, the redirect or error has been written. */
+bool route_is_served(struct session *session, struct reply *reply, const struct route *route);
+
+/* Whether `missing` is wanted. */
+static inline bool route_counts_missing(const struct slot *slot)
+{
+    return slot->serving == SLOT_MIGRATING || slot->serving == SLOT_IMPORTING;
+}
+
+#endif

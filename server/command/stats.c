@@ -1,0 +1,119 @@
+#include "server/command/stats.h"
+
+#include "common/memory.h"
+#include "server/command/command.h"
+#include <pthread.h>
+#include <stdlib.h>
+
+enum { FIELDS = sizeof(struct stats_total) / sizeof(uint64_t), RESETS_MAX = 16, SAMPLES = 16 };
+
+_Static_assert(sizeof(struct stats_total) == sizeof(struct executor_counters), "the same fields");
+_Static_assert(sizeof(struct stats_command) == sizeof(struct command_counter), "the same fields");
+
+enum { COMMAND_FIELDS = sizeof(struct stats_command) / sizeof(uint64_t) };
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards all below but `resets` */
+static struct stats_total taken_off;
+static struct stats_command *commands_taken_off; /* command_count() of them; NULL before a reset */
+
+/* One look at the counters; the rates are between the oldest and the newest. */
+static struct sample {
+    int64_t at_ms;
+    struct stats_total total;
+} samples[SAMPLES];
+static size_t sample_count; /* ever taken */
+
+static void (*resets[RESETS_MAX])(void); /* written before any thread runs */
+static size_t reset_count;
+
+/* Adds so many counters, which follow each other, to the sums. */
+static void add(uint64_t *sums, const _Atomic uint64_t *counters, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        sums[i] += atomic_load_explicit(&counters[i], memory_order_relaxed);
+}
+
+static void sum_total(struct stats_total *total)
+{
+    *total = (struct stats_total){ 0 };
+    for (unsigned i = 0; i < executor_count(); i++)
+        add(&total->commands, &executor_at(i)->counters.commands, FIELDS);
+}
+
+static void sum_command(unsigned id, struct stats_command *command)
+{
+    *command = (struct stats_command){ 0 };
+    for (unsigned i = 0; i < executor_count(); i++)
+        add(&command->calls, &executor_at(i)->commands[id].calls, COMMAND_FIELDS);
+}
+
+static void take_off(uint64_t *sums, const uint64_t *less, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        sums[i] -= less[i];
+}
+
+void stats_total(struct stats_total *total)
+{
+    pthread_mutex_lock(&mutex);
+    sum_total(total);
+    take_off(&total->commands, &taken_off.commands, FIELDS);
+    pthread_mutex_unlock(&mutex);
+}
+
+void stats_command(unsigned id, struct stats_command *command)
+{
+    pthread_mutex_lock(&mutex);
+    sum_command(id, command);
+    if (commands_taken_off)
+        take_off(&command->calls, &commands_taken_off[id].calls, COMMAND_FIELDS);
+    pthread_mutex_unlock(&mutex);
+}
+
+void stats_reset(void)
+{
+    pthread_mutex_lock(&mutex);
+    sum_total(&taken_off);
+    if (!commands_taken_off)
+        commands_taken_off = memory_alloc_zeroed(command_count(), sizeof(*commands_taken_off));
+    for (unsigned id = 0; id < command_count(); id++)
+        sum_command(id, &commands_taken_off[id]);
+    sample_count = 0;
+    pthread_mutex_unlock(&mutex);
+    for (size_t i = 0; i < reset_count; i++)
+        resets[i]();
+}
+
+void stats_on_reset(void (*reset)(void))
+{
+    if (reset_count == RESETS_MAX)
+        abort(); /* a program with more of them needs a larger table */
+    resets[reset_count++] = reset;
+}
+
+void stats_tick(int64_t now_monotonic_ms)
+{
+    pthread_mutex_lock(&mutex);
+    struct sample *sample = &samples[sample_count++ % SAMPLES];
+    sample->at_ms = now_monotonic_ms;
+    sum_total(&sample->total);
+    pthread_mutex_unlock(&mutex);
+}
+
+void stats_rates(struct stats_rates *rates)
+{
+    *rates = (struct stats_rates){ 0 };
+    pthread_mutex_lock(&mutex);
+    if (sample_count >= 2) {
+        const struct sample *newest = &samples[(sample_count - 1) % SAMPLES];
+        const struct sample *oldest = &samples[sample_count > SAMPLES ? sample_count % SAMPLES : 0];
+        double seconds = (double)(newest->at_ms - oldest->at_ms) / 1000;
+        if (seconds > 0) {
+            rates->commands = (double)(newest->total.commands - oldest->total.commands) / seconds;
+            rates->bytes_in = (double)(newest->total.bytes_in - oldest->total.bytes_in) / seconds;
+            rates->bytes_out =
+                (double)(newest->total.bytes_out - oldest->total.bytes_out) / seconds;
+        }
+    }
+    pthread_mutex_unlock(&mutex);
+}

@@ -1,0 +1,61 @@
+/* Answers that come later. A ticket names its session by executor and ID, never by pointer, so a session may
+ * go away while its answer is on the way. */
+#include "server/command/call.h"
+
+#include "common/memory.h"
+#include <stdlib.h>
+
+struct ticket {
+    struct executor *executor;
+    uint64_t session_id;
+    void (*finish)(struct session *session, void *arg);
+    void *arg;
+};
+
+bool call_can_park(const struct call *call)
+{
+    return !call->in_exec && call->executor->post && !(call->session->flags & SESSION_PRIMARY);
+}
+
+struct ticket *call_park(struct call *call)
+{
+    struct ticket *ticket = memory_alloc_zeroed(1, sizeof(*ticket));
+    ticket->executor = call->executor;
+    ticket->session_id = call->session->id;
+    call->session->flags |= SESSION_PARKED;
+    return ticket;
+}
+
+static void deliver(void *arg)
+{
+    struct ticket *ticket = arg;
+    struct session *session = ticket->executor->find_session(ticket->executor, ticket->session_id);
+    if (session)
+        session->flags &= ~SESSION_PARKED;
+    ticket->finish(session, ticket->arg);
+    if (session)
+        ticket->executor->resume(session);
+    free(ticket);
+}
+
+void ticket_finish(
+    struct ticket *ticket, void (*finish)(struct session *session, void *arg), void *arg)
+{
+    ticket->finish = finish;
+    ticket->arg = arg;
+    ticket->executor->post(ticket->executor, deliver, ticket);
+}
+
+static void write_resp(struct session *session, void *arg)
+{
+    struct buffer *resp = arg;
+    if (session)
+        reply_raw(&session->reply, buffer_bytes(resp));
+    buffer_free(resp);
+    free(resp);
+}
+
+void ticket_reply(struct ticket *ticket, struct buffer resp)
+{
+    ticket_finish(ticket, write_resp, memory_copy(&resp, sizeof(resp)));
+}

@@ -1,0 +1,346 @@
+/* MULTI, EXEC, DISCARD, WATCH, UNWATCH. A transaction queues copies of its requests. EXEC takes the locks of all
+ * slots that its commands and watched keys live in (of a cluster that is one; with commands that go over the whole
+ * key space, all), asks once whether it may run here, runs them one after another, and journals their effects as
+ * one unit. */
+#include "server/command/transaction.h"
+
+#include "common/memory.h"
+#include "common/number.h"
+#include "server/command/condition.h"
+#include "server/command/dispatch.h"
+#include "server/command/families.h"
+#include "server/command/key.h"
+#include "server/command/route.h"
+#include "server/command/transit.h"
+#include "server/command/watch.h"
+#include <stdlib.h>
+
+void transaction_add(struct session *session, const struct command_entry *entry,
+    const struct bytes *argv, int argc)
+{
+    struct transaction *transaction = session->transaction;
+    if (transaction->count == transaction->capacity) {
+        transaction->capacity = transaction->capacity ? transaction->capacity * 2 : 8;
+        transaction->queue = memory_resize(
+            transaction->queue, transaction->capacity * sizeof(*transaction->queue));
+    }
+    size_t size = 0;
+    for (int i = 0; i < argc; i++)
+        size += argv[i].len;
+    struct queued *queued = &transaction->queue[transaction->count++];
+    queued->entry = entry;
+    queued->argc = argc;
+    queued->argv = memory_alloc((size_t)argc * sizeof(struct bytes) + size);
+    char *at = (char *)(queued->argv + argc);
+    for (int i = 0; i < argc; i++) {
+        memcpy(at, argv[i].data, argv[i].len);
+        queued->argv[i] = (struct bytes){ at, argv[i].len };
+        at += argv[i].len;
+    }
+    transaction->flags |= entry->command->flags;
+}
+
+void transaction_break(struct session *session)
+{
+    if (session->transaction)
+        session->transaction->broken = true;
+}
+
+static void forget_queue(struct session *session)
+{
+    struct transaction *transaction = session->transaction;
+    if (!transaction)
+        return;
+    session->transaction = NULL;
+    for (size_t i = 0; i < transaction->count; i++)
+        free(transaction->queue[i].argv);
+    free(transaction->queue);
+    free(transaction);
+}
+
+void transaction_discard(struct session *session)
+{
+    forget_queue(session);
+    watch_remove_all(session->executor->store, session);
+}
+
+static void multi(struct call *call)
+{
+    if (call->session->transaction) {
+        reply_error(call->reply, "MULTI calls can not be nested");
+        return;
+    }
+    call->session->transaction = memory_alloc_zeroed(1, sizeof(struct transaction));
+    reply_ok(call->reply);
+}
+
+static void discard(struct call *call)
+{
+    if (!call->session->transaction) {
+        reply_error(call->reply, "DISCARD without MULTI");
+        return;
+    }
+    transaction_discard(call->session);
+    reply_ok(call->reply);
+}
+
+static void unwatch(struct call *call)
+{
+    watch_remove_all(call->store, call->session);
+    reply_ok(call->reply);
+}
+
+/* Dispatch holds the locks of the keys' slots. */
+static void watch(struct call *call)
+{
+    if (call->session->transaction) {
+        reply_error(call->reply, "WATCH inside MULTI is not allowed");
+        return;
+    }
+    for (int i = 1; i < call->argc; i++) {
+        struct bytes name = call->argv[i];
+        struct slot *slot =
+            call->one_slot ? call->slot
+                           : store_slot(call->store, call->database, slot_of_key(name));
+        table_cell *cell = store_find(slot, store_hash(call->store, name), name);
+        bool expired = cell && entry_is_expired(table_cell_entry(cell), call->now);
+        watch_add(call->session, slot, name, expired);
+    }
+    reply_ok(call->reply);
+}
+
+/* ---- EXEC ---- */
+
+/* The slots of a transaction; those of keys first, then those watched. */
+struct exec_slots {
+    struct slot **slots; /* owned */
+    size_t count, capacity;
+    size_t keys; /* of the commands */
+};
+
+static void add_slot(struct exec_slots *all, struct slot *slot)
+{
+    if (all->count == all->capacity) {
+        all->capacity = all->capacity ? all->capacity * 2 : 16;
+        all->slots = memory_resize(all->slots, all->capacity * sizeof(*all->slots));
+    }
+    all->slots[all->count++] = slot;
+}
+
+/* Keys of a queued request, in memory that the caller frees. */
+static int *keys_of(const struct queued *queued, int *count)
+{
+    *count = command_keys(queued->entry->command, queued->argv, queued->argc, NULL, 0);
+    if (*count <= 0)
+        return NULL;
+    int *positions = memory_alloc((size_t)*count * sizeof(*positions));
+    command_keys(queued->entry->command, queued->argv, queued->argc, positions, *count);
+    return positions;
+}
+
+static void collect(struct call *call, struct exec_slots *all)
+{
+    const struct transaction *transaction = call->session->transaction;
+    unsigned database = call->session->database;
+    for (size_t i = 0; i < transaction->count; i++) {
+        const struct queued *queued = &transaction->queue[i];
+        int64_t selected;
+        if (strcmp(queued->entry->name, "select") == 0 &&
+            number_parse(queued->argv[1], &selected) && selected >= 0 &&
+            selected < store_databases(call->store))
+            database = (unsigned)selected;
+        int count;
+        int *positions = keys_of(queued, &count);
+        for (int k = 0; k < count; k++) {
+            unsigned slot = slot_of_key(queued->argv[positions[k]]);
+            add_slot(all, store_slot(call->store, database, slot));
+        }
+        free(positions);
+    }
+    all->keys = all->count;
+    size_t watched = watch_slots(call->session, NULL, 0);
+    struct slot **slots = memory_alloc((watched + 1) * sizeof(*slots));
+    watch_slots(call->session, slots, watched);
+    for (size_t i = 0; i < watched; i++)
+        add_slot(all, slots[i]);
+    free(slots);
+}
+
+static void add_every_slot(struct call *call, struct exec_slots *all)
+{
+    all->count = 0;
+    for (unsigned database = 0; database < store_databases(call->store); database++) {
+        for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
+            add_slot(all, store_slot(call->store, database, slot));
+    }
+}
+
+static size_t count_missing(struct call *call, struct slot *slot)
+{
+    size_t missing = 0;
+    const struct transaction *transaction = call->session->transaction;
+    for (size_t i = 0; i < transaction->count; i++) {
+        const struct queued *queued = &transaction->queue[i];
+        int count;
+        int *positions = keys_of(queued, &count);
+        for (int k = 0; k < count; k++) {
+            struct bytes key = queued->argv[positions[k]];
+            table_cell *cell = store_find(slot, store_hash(call->store, key), key);
+            if (!cell || entry_is_expired(table_cell_entry(cell), call->now))
+                missing++;
+        }
+        free(positions);
+    }
+    return missing;
+}
+
+static bool is_served(struct call *call, struct slot *first, size_t keys)
+{
+    if (!dispatch_is_cluster() || keys == 0)
+        return true;
+    struct route route = {
+        .slot = first, .flags = call->session->transaction->flags, .keys = keys
+    };
+    if (route_counts_missing(first))
+        route.missing = count_missing(call, first);
+    return route_is_served(call->session, call->reply, &route);
+}
+
+static void run_queue(struct call *exec)
+{
+    struct executor *executor = exec->executor;
+    struct transaction *transaction = exec->session->transaction;
+    exec->session->transaction = NULL; /* its commands run as if outside */
+    reply_array(exec->reply, transaction->count);
+    executor->in_transaction = true;
+    for (size_t i = 0; i < transaction->count; i++) {
+        struct queued *queued = &transaction->queue[i];
+        struct call call = { .executor = executor,
+            .session = exec->session,
+            .entry = queued->entry,
+            .argv = queued->argv,
+            .argc = queued->argc,
+            .reply = exec->reply,
+            .store = exec->store,
+            .now = exec->now,
+            .database = exec->session->database,
+            .in_exec = true };
+        int first;
+        if (queued->entry->command->keys &&
+            command_keys(queued->entry->command, queued->argv, queued->argc, &first, 1) > 0) {
+            struct bytes key = queued->argv[first];
+            call.first_key = first;
+            call.slot = store_slot(exec->store, call.database, slot_of_key(key));
+            call.hash = store_hash(exec->store, key);
+            call.one_slot = dispatch_is_cluster();
+        }
+        if (dispatch_is_allowed(exec->session, exec->reply, queued->entry->command->flags))
+            dispatch_call(&call);
+    }
+    executor->in_transaction = false;
+    dispatch_flush_effects(executor, exec->session);
+    exec->session->transaction = transaction;
+}
+
+/* Whether a command of the transaction would change a key in transit. */
+static bool must_retry(struct call *exec, struct slot *first)
+{
+    if (!first || !first->in_transit)
+        return false;
+    const struct transaction *transaction = exec->session->transaction;
+    for (size_t i = 0; i < transaction->count; i++) {
+        const struct queued *queued = &transaction->queue[i];
+        struct call call = { .session = exec->session,
+            .entry = queued->entry,
+            .argv = queued->argv,
+            .argc = queued->argc,
+            .slot = first };
+        if (transit_blocks(&call))
+            return true;
+    }
+    return false;
+}
+
+/* Under the locks of all its slots. */
+static void exec_locked(struct call *call, struct slot *first, size_t keys)
+{
+    struct session *session = call->session;
+    if (atomic_load(&session->watch_broken) ||
+        watch_has_expired(call->store, session, call->now)) {
+        reply_null_array(call->reply);
+        return;
+    }
+    if (!is_served(call, first, keys))
+        return;
+    if (must_retry(call, first))
+        call->retry = true;
+    else
+        run_queue(call);
+}
+
+static void exec(struct call *call)
+{
+    struct session *session = call->session;
+    struct transaction *transaction = session->transaction;
+    if (!transaction) {
+        reply_error(call->reply, "EXEC without MULTI");
+        return;
+    }
+    if (transaction->broken) {
+        transaction_discard(session);
+        reply_error(call->reply, "EXECABORT Transaction discarded because of previous errors.");
+        return;
+    }
+    struct exec_slots all = { 0 };
+    collect(call, &all);
+    bool crossing = false;
+    for (size_t i = 1; dispatch_is_cluster() && i < all.keys; i++)
+        crossing = crossing || all.slots[i] != all.slots[0];
+    struct slot *first = all.keys > 0 ? all.slots[0] : NULL;
+    if (crossing) {
+        reply_error(call->reply, "CROSSSLOT Keys in request don't hash to the same slot");
+    } else {
+        bool every = transaction->flags & CMD_ALL_SLOTS;
+        if (every)
+            add_every_slot(call, &all);
+        size_t locked = store_lock_many(all.slots, all.count);
+        call->executor->holds_all_slots = every;
+        exec_locked(call, first, all.keys);
+        call->executor->holds_all_slots = false;
+        if (!call->retry)
+            watch_remove_all_locked(session);
+        store_unlock_many(all.slots, locked);
+    }
+    free(all.slots);
+    if (!call->retry)
+        transaction_discard(session);
+}
+
+const struct command transaction_commands[] = {
+    { "multi", multi, 1,
+        CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_ALLOW_BUSY | CMD_IN_MULTI,
+        .group = "transactions", .since = "1.2.0", .complexity = "O(1)",
+        .summary = "Begins a transaction: the commands that follow are queued" },
+    { "exec", exec, 1,
+        CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_SKIP_SLOWLOG | CMD_IN_MULTI | CMD_EXEC,
+        .group = "transactions", .since = "1.2.0",
+        .complexity = "Depends on the commands of the transaction",
+        .summary = "Runs all queued commands as one" },
+    { "discard", discard, 1,
+        CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_ALLOW_BUSY | CMD_IN_MULTI,
+        .group = "transactions", .since = "2.0.0", .complexity = "O(N), N queued commands",
+        .summary = "Ends a transaction without running it" },
+    { "watch", watch, -2,
+        CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_ALLOW_BUSY | CMD_IN_MULTI,
+        .keys = (const struct key_spec[]){
+            { KEY_BEGIN_INDEX, KEY_RO, 1, NULL, KEY_FIND_RANGE, -1, 1, 0, 0, 0, NULL }, { 0 } },
+        .group = "transactions", .since = "2.2.0", .complexity = "O(1) for each key",
+        .summary = "Lets the next EXEC run only if these keys do not change until then",
+        .args = (const struct command_arg[]){
+            { "key", ARG_KEY, ARG_MULTIPLE, NULL, 0, NULL, NULL }, { 0 } } },
+    { "unwatch", unwatch, 1,
+        CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_ALLOW_BUSY,
+        .group = "transactions", .since = "2.2.0", .complexity = "O(1)",
+        .summary = "Forgets all watched keys" },
+    { 0 }
+};

@@ -1,0 +1,161 @@
+/* The configuration: redis.conf's syntax and names, one row of a constant table for each directive
+ * (config.c). It is one for the process: a module with functions.
+ *
+ * Numbers, booleans and choices are atomic: any thread reads them at any time with config_number.
+ * Texts are guarded by a lock: config_text copies. CONFIG SET checks all its pairs, then sets them
+ * all, then runs the `apply` hooks that the modules registered; when a hook refuses, all are set
+ * back. */
+#ifndef SERVER_CONFIG_H
+#define SERVER_CONFIG_H
+
+#include "common/buffer.h"
+#include "common/error.h"
+#include <stdint.h>
+
+enum config_id {
+    /* numbers, booleans, choices, sizes */
+    CONFIG_PORT,
+    CONFIG_PROTECTED_MODE,
+    CONFIG_DAEMONIZE,
+    CONFIG_LOGLEVEL, /* enum log_level */
+    CONFIG_DATABASES,
+    CONFIG_MAXCLIENTS,
+    CONFIG_TIMEOUT, /* seconds */
+    CONFIG_TCP_KEEPALIVE,
+    CONFIG_TCP_BACKLOG,
+    CONFIG_UNIXSOCKETPERM,
+    CONFIG_IO_THREADS, /* worker threads */
+    CONFIG_HZ,
+    CONFIG_APPENDONLY,
+    CONFIG_APPENDFSYNC, /* enum aof_policy */
+    CONFIG_NO_APPENDFSYNC_ON_REWRITE,
+    CONFIG_AUTO_AOF_REWRITE_PERCENTAGE,
+    CONFIG_AUTO_AOF_REWRITE_MIN_SIZE,
+    CONFIG_AOF_LOAD_TRUNCATED,
+    CONFIG_AOF_USE_RDB_PREAMBLE,
+    CONFIG_RDBCOMPRESSION,
+    CONFIG_RDBCHECKSUM,
+    CONFIG_STOP_WRITES_ON_BGSAVE_ERROR,
+    CONFIG_CLUSTER_ENABLED,
+    CONFIG_CLUSTER_NODE_TIMEOUT, /* ms */
+    CONFIG_CLUSTER_PORT,
+    CONFIG_CLUSTER_ANNOUNCE_PORT,
+    CONFIG_CLUSTER_ANNOUNCE_BUS_PORT,
+    CONFIG_CLUSTER_REQUIRE_FULL_COVERAGE,
+    CONFIG_CLUSTER_REPLICA_VALIDITY_FACTOR,
+    CONFIG_CLUSTER_MIGRATION_BARRIER,
+    CONFIG_CLUSTER_ALLOW_REPLICA_MIGRATION,
+    CONFIG_CLUSTER_REPLICA_NO_FAILOVER,
+    CONFIG_CLUSTER_ALLOW_READS_WHEN_DOWN,
+    CONFIG_REPL_BACKLOG_SIZE,
+    CONFIG_REPL_BACKLOG_TTL,
+    CONFIG_REPL_TIMEOUT,             /* seconds */
+    CONFIG_REPL_PING_REPLICA_PERIOD, /* seconds */
+    CONFIG_REPL_DISKLESS_SYNC,
+    CONFIG_REPL_DISKLESS_SYNC_DELAY,
+    CONFIG_REPL_DISABLE_TCP_NODELAY,
+    CONFIG_REPLICA_READ_ONLY,
+    CONFIG_REPLICA_SERVE_STALE_DATA,
+    CONFIG_REPLICA_PRIORITY,
+    CONFIG_REPLICA_ANNOUNCE_PORT,
+    CONFIG_MIN_REPLICAS_TO_WRITE,
+    CONFIG_MIN_REPLICAS_MAX_LAG,
+    CONFIG_CLIENT_QUERY_BUFFER_LIMIT,
+    CONFIG_PROTO_MAX_BULK_LEN,
+    CONFIG_OUTPUT_LIMIT_NORMAL_HARD, /* client-output-buffer-limit: three classes of hard, soft,
+                                        seconds */
+    CONFIG_OUTPUT_LIMIT_NORMAL_SOFT,
+    CONFIG_OUTPUT_LIMIT_NORMAL_SECONDS,
+    CONFIG_OUTPUT_LIMIT_REPLICA_HARD,
+    CONFIG_OUTPUT_LIMIT_REPLICA_SOFT,
+    CONFIG_OUTPUT_LIMIT_REPLICA_SECONDS,
+    CONFIG_OUTPUT_LIMIT_PUBSUB_HARD,
+    CONFIG_OUTPUT_LIMIT_PUBSUB_SOFT,
+    CONFIG_OUTPUT_LIMIT_PUBSUB_SECONDS,
+    CONFIG_SLOWLOG_LOG_SLOWER_THAN, /* microseconds */
+    CONFIG_SLOWLOG_MAX_LEN,
+    CONFIG_LATENCY_MONITOR_THRESHOLD, /* ms */
+    CONFIG_LATENCY_TRACKING,
+    CONFIG_ENABLE_DEBUG_COMMAND,     /* enum config_permission */
+    CONFIG_ENABLE_PROTECTED_CONFIGS, /* enum config_permission */
+    CONFIG_LAZYFREE_LAZY_USER_FLUSH,
+    CONFIG_SHUTDOWN_TIMEOUT, /* seconds */
+    CONFIG_NUMBER_COUNT,
+    /* texts */
+    CONFIG_BIND = CONFIG_NUMBER_COUNT,
+    CONFIG_UNIXSOCKET,
+    CONFIG_REQUIREPASS,
+    CONFIG_MASTERAUTH,
+    CONFIG_MASTERUSER,
+    CONFIG_DIR,
+    CONFIG_LOGFILE,
+    CONFIG_PIDFILE,
+    CONFIG_APPENDDIRNAME,
+    CONFIG_APPENDFILENAME,
+    CONFIG_DBFILENAME,
+    CONFIG_SAVE, /* "3600 1 300 100 60 10000" */
+    CONFIG_REPLICAOF,
+    CONFIG_REPLICA_ANNOUNCE_IP,
+    CONFIG_CLUSTER_CONFIG_FILE,
+    CONFIG_CLUSTER_ANNOUNCE_IP,
+    CONFIG_CLUSTER_ANNOUNCE_HOSTNAME,
+    CONFIG_LATENCY_TRACKING_INFO_PERCENTILES, /* "50 99 99.9" */
+    CONFIG_COUNT
+};
+
+/* Who may do what can harm: nobody, anyone, or who comes from this machine. */
+enum config_permission { CONFIG_NOBODY, CONFIG_ANYONE, CONFIG_LOCAL };
+
+/* Sets the defaults, then reads the file (NULL: none), standard input where "-" is the first or
+ * last argument, and the arguments ("--port", "7001", "--save", "", ...). `dir` and `loglevel` take
+ * effect at once. The text of an error is the whole message for standard error, of several lines:
+ * the file, the line and what is wrong with it. Before any thread. */
+bool config_load(const char *path, int argc, char **argv, struct error *error);
+
+int64_t config_number(enum config_id id);
+static inline bool config_is(enum config_id id)
+{
+    return config_number(id) != 0;
+}
+/* The text, copied, zero-terminated; the caller frees it. Never NULL (an unset text is empty). */
+char *config_text(enum config_id id);
+/* Whether the text is anything but empty. */
+bool config_text_is_set(enum config_id id);
+/* Sets a value by program (REPLICAOF and the like), without hooks. */
+void config_set_number(enum config_id id, int64_t value);
+void config_set_text(enum config_id id, const char *text);
+
+/* A module that must do something when a directive changes at run time registers a hook, before any
+ * thread runs. It runs in the thread of CONFIG SET, with the new value already in place; false with
+ * an error undoes. */
+typedef bool config_apply_fn(enum config_id id, struct error *error);
+void config_on_change(enum config_id id, config_apply_fn *apply);
+
+/* CONFIG SET: all pairs or none. A directive that works only through a hook and has none is
+ * immutable. From any thread; several at once wait for each other. Not from within a hook. */
+struct config_pair {
+    struct bytes name, value;
+};
+enum config_outcome {
+    CONFIG_CHANGED,
+    CONFIG_UNKNOWN, /* *culprit is the pair that names no directive */
+    CONFIG_REFUSED, /* *culprit is the pair that error tells about */
+};
+enum config_outcome config_change(const struct config_pair *pairs, size_t count,
+    bool may_set_protected, size_t *culprit, struct error *error);
+
+/* Every directive, with each of its names (slave-priority, replica-priority), in alphabetical
+ * order. value is what CONFIG GET shows, good during the call. */
+typedef void config_visit_fn(void *arg, const char *name, bool is_alias, struct bytes value);
+void config_each(config_visit_fn *visit, void *arg);
+/* Whether it is a directive whose value must not be seen (in the slow log, by MONITOR). */
+bool config_is_secret(struct bytes name);
+
+/* The full path of the configuration file, "" if there is none. */
+const char *config_file(void);
+/* Rewrites the file as CONFIG REWRITE does: comments and order stay, changed directives are
+ * replaced in place, new ones are added at the end; written to a temporary file, synced, renamed.
+ */
+bool config_rewrite(struct error *error);
+
+#endif

@@ -1,0 +1,107 @@
+/* slotd: reads the configuration, loads the data, starts the threads, and runs until it is told to stop. */
+#include "server/clock.h"
+#include "server/cluster/service.h"
+#include "server/command/command.h"
+#include "server/command/condition.h"
+#include "server/command/dispatch.h"
+#include "server/command/expire.h"
+#include "server/config.h"
+#include "server/log.h"
+#include "server/net/listener.h"
+#include "server/net/worker.h"
+#include "server/persistence.h"
+#include "server/process.h"
+#include "server/replication/replication.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char usage[] =
+    "Usage: slotd [/path/to/redis.conf] [--directive value ...]\n"
+    "       slotd - (the configuration comes on standard input)\n"
+    "       slotd -v or --version\n"
+    "       slotd -h or --help\n"
+    "\n"
+    "A node of a Redis Cluster. Directives have redis.conf's names; conf/slotd.conf explains each.\n"
+    "\n"
+    "Examples:\n"
+    "       slotd /etc/slotd/7001.conf\n"
+    "       slotd --port 7001 --cluster-enabled yes --dir /var/lib/slotd/7001\n";
+
+static int fail(const struct error *error)
+{
+    log_write(LOG_WARNING, "%s", error->text);
+    if (config_is(CONFIG_DAEMONIZE) || config_text_is_set(CONFIG_LOGFILE))
+        fprintf(stderr, "slotd: %s\n", error->text);
+    return EXIT_FAILURE;
+}
+
+static bool is_option(const char *argument, const char *brief, const char *full)
+{
+    return strcmp(argument, brief) == 0 || strcmp(argument, full) == 0;
+}
+
+/* What must be there before anything runs: configuration, process, commands. */
+static bool prepare(int argc, char **argv, struct error *error)
+{
+    const char *file = argc > 1 && strncmp(argv[1], "--", 2) != 0 ? argv[1] : NULL;
+    int used = file ? 2 : 1;
+    if (!config_load(file, argc - used, argv + used, error))
+        return false;
+    if (!process_enter(error))
+        return false;
+    clock_init();
+    command_registry_init();
+    dispatch_init(config_is(CONFIG_CLUSTER_ENABLED));
+    char *password = config_text(CONFIG_REQUIREPASS);
+    condition_set(CONDITION_PASSWORD, password[0] != '\0');
+    free(password);
+    return true;
+}
+
+static bool start(struct error *error)
+{
+    struct store *store = store_create((unsigned)config_number(CONFIG_DATABASES));
+    struct journal *journal = journal_create((size_t)config_number(CONFIG_REPL_BACKLOG_SIZE));
+    if (!persistence_open(store, journal, error))
+        return false;
+    struct net_config net = { .store = store,
+        .journal = journal,
+        .aof = persistence_aof(),
+        .workers = (unsigned)config_number(CONFIG_IO_THREADS) };
+    if (!net_open(&net, error))
+        return false;
+    if (!cluster_service_open(store, error) || !replication_open(store, journal, error))
+        return false;
+    expire_start();
+    if (!persistence_load(error))
+        return false;
+    if (!process_listen(error))
+        return false;
+    return cluster_service_start(error) && replication_start(error) && net_start(error);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && is_option(argv[1], "-v", "--version")) {
+        puts("slotd " SLOTD_VERSION);
+        return EXIT_SUCCESS;
+    }
+    if (argc == 2 && is_option(argv[1], "-h", "--help")) {
+        fputs(usage, stdout);
+        return EXIT_SUCCESS;
+    }
+    struct error error = { "" };
+    if (!prepare(argc, argv, &error)) {
+        fprintf(stderr, "%s\n", error.text);
+        return EXIT_FAILURE;
+    }
+    if (!start(&error)) {
+        int status = fail(&error);
+        process_leave();
+        return status;
+    }
+    log_write(LOG_NOTICE, "Ready to accept connections");
+    net_run();
+    return process_shutdown();
+}

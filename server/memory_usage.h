@@ -1,0 +1,21 @@
+/* How much memory the process has, as the allocator and the kernel tell. */
+#ifndef SERVER_MEMORY_USAGE_H
+#define SERVER_MEMORY_USAGE_H
+
+#include <stddef.h>
+
+/* All in bytes. What the allocator tells may be 100 ms old: asking it costs time. */
+struct memory_usage {
+    size_t used;     /* allocated by the program */
+    size_t active;   /* pages that hold allocations */
+    size_t resident; /* pages the allocator has mapped and touched */
+    size_t rss;      /* of the whole process */
+    size_t peak;     /* the most that `used` has been whenever somebody asked */
+};
+
+/* Any thread. */
+void memory_usage_read(struct memory_usage *usage);
+size_t memory_usage_total(void);          /* of the machine */
+const char *memory_usage_allocator(void); /* "jemalloc-5.3.0", "libc" */
+
+#endif

@@ -1,0 +1,14 @@
+/* What must be done some ten times a second in the workers' threads: modules register, before the workers start. */
+#ifndef SERVER_NET_PERIODIC_H
+#define SERVER_NET_PERIODIC_H
+
+#include "server/command/executor.h"
+#include <stdbool.h>
+
+/* everywhere: in every worker (with its number and how many there are); else in worker 0 only. */
+typedef void periodic_fn(struct executor *executor, unsigned worker, unsigned workers);
+void periodic_add(periodic_fn *fn, bool everywhere);
+
+void periodic_run(struct executor *executor, unsigned worker, unsigned workers);
+
+#endif

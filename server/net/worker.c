@@ -1,0 +1,563 @@
+/* The turn. libevent tells which sockets can be read: each is read once into its connection's buffer. When all are
+ * read, the requests of all these connections are run in windows: for a window of requests the memory that they
+ * will touch is asked for in stages, first the slots, then the buckets, then the entries, so that the processor
+ * waits for many cache lines at once instead of for one after the other. Then the replies are written.
+ *
+ * Within a window the requests of one connection stand in their order. When one must wait (parked, or told to
+ * retry) those behind it are dropped from the window and read again from the input later. */
+#include "server/net/worker.h"
+
+#include "common/memory.h"
+#include "server/clock.h"
+#include "server/command/call.h"
+#include "server/command/condition.h"
+#include "server/command/dispatch.h"
+#include "server/config.h"
+#include "server/journal/aof.h"
+#include "server/journal/gate.h"
+#include "server/journal/journal.h"
+#include "server/log.h"
+#include "server/net/mailbox.h"
+#include "server/net/periodic.h"
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    WINDOW = 32,      /* requests under way at once */
+    WINDOW_ARGS = 8,  /* requests with more arguments run alone */
+    TICK_MS = 100,
+};
+
+/* Requests whose memory is on its way. */
+struct window {
+    size_t count;
+    struct request requests[WINDOW];
+    size_t ends[WINDOW]; /* how far the input is consumed once the request has run */
+    struct bytes args[WINDOW][WINDOW_ARGS];
+};
+
+static struct net_config net;
+static struct worker workers[WORKERS_MAX];
+static atomic_bool stopping;
+
+/* ---- Running requests ---- */
+
+/* A connection that cannot take its next request now. */
+static bool is_blocked(const struct connection *connection)
+{
+    return connection->closing || connection->waiting ||
+           connection->session.flags & (SESSION_PARKED | SESSION_CLOSE_AFTER_REPLY);
+}
+
+/* What was parsed ahead is read again later, from the first request that has not run. */
+static void rewind_input(struct connection *connection)
+{
+    connection->parsed = connection->consumed;
+    resp_reader_reset(&connection->reader);
+}
+
+static void run_request(struct worker *worker, struct request *request, size_t end)
+{
+    struct connection *connection = connection_of(request->session);
+    if (is_blocked(connection))
+        return;
+    struct session *session = &connection->session;
+    session->reply.muted = session->flags & (SESSION_REPLY_OFF | SESSION_REPLY_SKIP);
+    session->flags &= ~(unsigned)SESSION_REPLY_SKIP;
+    switch (dispatch_run(worker->executor, request)) {
+    case DISPATCH_RETRY:
+        connection->waiting = true;
+        worker->waiting++;
+        return;
+    case DISPATCH_PARKED:
+    case DISPATCH_DONE:
+        connection->consumed = end;
+    }
+    connection->held_offset = journal_offset(net.journal);
+    if (session->flags & SESSION_REPLY_SKIP_NEXT)
+        session->flags ^= SESSION_REPLY_SKIP_NEXT | SESSION_REPLY_SKIP;
+    session->active_ms = worker->executor->now;
+    if (session->flags & SESSION_CLOSE_NOW)
+        connection_close(connection);
+    else
+        connection_want_flush(connection);
+}
+
+static void run_window(struct worker *worker, struct window *window)
+{
+    struct request *requests = window->requests;
+    size_t count = window->count;
+    if (count > 1) {
+        for (size_t i = 0; i < count; i++)
+            dispatch_prefetch_bucket(&requests[i]);
+        for (size_t i = 0; i < count; i++)
+            dispatch_prefetch_entry(&requests[i]);
+    }
+    for (size_t i = 0; i < count; i++)
+        run_request(worker, &requests[i], window->ends[i]);
+    window->count = 0;
+}
+
+static void add_request(
+    struct worker *worker, struct window *window, struct connection *connection, const char *start)
+{
+    struct resp_reader *reader = &connection->reader;
+    struct request request = { .session = &connection->session,
+        .argv = reader->argv,
+        .argc = (int)reader->argc };
+    bool is_array = *start == '*';
+    if (is_array)
+        request.raw = (struct bytes){ start,
+            (size_t)(connection->input.data + connection->parsed - start) };
+    if (is_array && reader->argc <= WINDOW_ARGS) {
+        struct bytes *args = window->args[window->count];
+        memcpy(args, reader->argv, reader->argc * sizeof(*args));
+        request.argv = args;
+    }
+    dispatch_prepare(worker->executor, &request);
+    window->ends[window->count] = connection->parsed;
+    window->requests[window->count++] = request;
+    /* The arguments of the others lie in the reader, and only until it reads on. */
+    if (window->count == WINDOW || request.argv == reader->argv)
+        run_window(worker, window);
+}
+
+static void refuse_protocol(struct connection *connection)
+{
+    struct session *session = &connection->session;
+    session->reply.muted = false;
+    reply_error(&session->reply, "Protocol error: %s", connection->reader.error);
+    session->flags |= SESSION_CLOSE_AFTER_REPLY;
+    connection->consumed = connection->parsed = connection->input.len;
+    connection_want_flush(connection);
+}
+
+/* Adds the requests of a connection to the window. */
+static void parse(struct worker *worker, struct window *window, struct connection *connection)
+{
+    struct buffer *input = &connection->input;
+    struct resp_reader *reader = &connection->reader;
+    reader->bulk_max = config_number(CONFIG_PROTO_MAX_BULK_LEN);
+    while (connection->parsed < input->len && !is_blocked(connection)) {
+        reader->strict_bounds = condition_all() & CONDITION_PASSWORD;
+        reader->authenticated = connection->session.flags & SESSION_AUTHENTICATED;
+        const char *start = input->data + connection->parsed;
+        size_t used;
+        enum resp_status status =
+            resp_read(reader, start, input->len - connection->parsed, &used);
+        if (status == RESP_MORE)
+            break;
+        if (status == RESP_ERROR) {
+            run_window(worker, window);
+            if (!is_blocked(connection))
+                refuse_protocol(connection);
+            break;
+        }
+        connection->parsed += used;
+        if (reader->argc > 0)
+            add_request(worker, window, connection, start);
+        else if (window->count == 0)
+            connection->consumed = connection->parsed;
+    }
+}
+
+/* Drops from the input what has been executed. */
+static void tidy_input(struct connection *connection)
+{
+    struct buffer *input = &connection->input;
+    if (is_blocked(connection))
+        rewind_input(connection);
+    else
+        connection->consumed = connection->parsed;
+    if (connection->consumed == input->len) {
+        connection_give_input(connection);
+    } else if (connection->consumed > 0) {
+        buffer_consume(input, connection->consumed);
+        if (!input->capacity)
+            return;
+    }
+    connection->parsed -= connection->consumed;
+    connection->consumed = 0;
+}
+
+/* A client that does not wait for its answers, while it has to wait itself, is read no further than this. */
+static void bound_input(struct connection *connection)
+{
+    enum { ENOUGH = 1024 * 1024 };
+    bool enough = is_blocked(connection) && connection->input.len > ENOUGH;
+    connection_set_reading(connection, !enough);
+}
+
+static void run_ready(struct worker *worker)
+{
+    static _Thread_local struct window window;
+    struct connection_list *ready = &worker->ready;
+    if (ready->count == 0)
+        return;
+    worker->executor->now = clock_unix_ms();
+    turn_begin(worker->executor->turn);
+    for (size_t i = 0; i < ready->count; i++)
+        parse(worker, &window, ready->items[i]);
+    run_window(worker, &window);
+    turn_end(worker->executor->turn);
+    for (size_t i = 0; i < ready->count; i++) {
+        struct connection *connection = ready->items[i];
+        connection->on_ready = false;
+        if (connection->closing)
+            continue;
+        tidy_input(connection);
+        bound_input(connection);
+    }
+    ready->count = 0;
+}
+
+static void resume(struct session *session)
+{
+    struct connection *connection = connection_of(session);
+    connection->held_offset = journal_offset(net.journal);
+    connection_want_run(connection);
+    connection_want_flush(connection);
+}
+
+static void retry_waiting(struct executor *executor)
+{
+    struct worker *worker = executor->worker;
+    if (worker->waiting == 0)
+        return;
+    for (struct connection *connection = worker->connections; connection;
+         connection = connection->next) {
+        if (!connection->waiting)
+            continue;
+        connection->waiting = false;
+        connection_want_run(connection);
+    }
+    worker->waiting = 0;
+}
+
+/* ---- Writing ---- */
+
+/* Under appendfsync always nobody sees a reply before all that was written by then is on the disk: a reader might
+ * have seen what another has written. */
+static bool must_hold(struct worker *worker, struct connection *connection)
+{
+    return !connection->stream && !gate_wait(worker->listener, connection->held_offset, 1);
+}
+
+static void enforce_output_limit(struct connection *connection)
+{
+    size_t size = reply_size(&connection->session.reply) - connection->sent;
+    int64_t hard = config_number(CONFIG_OUTPUT_LIMIT_NORMAL_HARD);
+    int64_t soft = config_number(CONFIG_OUTPUT_LIMIT_NORMAL_SOFT);
+    int64_t seconds = config_number(CONFIG_OUTPUT_LIMIT_NORMAL_SECONDS);
+    bool over = hard > 0 && size >= (size_t)hard;
+    if (soft > 0 && size >= (size_t)soft) {
+        int64_t now = clock_monotonic_ms();
+        if (!connection->soft_limit_since)
+            connection->soft_limit_since = now;
+        over = over || now - connection->soft_limit_since > seconds * 1000;
+    } else {
+        connection->soft_limit_since = 0;
+    }
+    if (over) {
+        log_write(LOG_WARNING, "Closing client %s: its replies exceed client-output-buffer-limit",
+            connection->session.peer);
+        connection_close(connection);
+    }
+}
+
+static void flush_replies(struct worker *worker)
+{
+    bool always = aof_holds_replies(net.aof);
+    struct connection_list *flush = &worker->flush;
+    size_t kept = 0;
+    for (size_t i = 0; i < flush->count; i++) {
+        struct connection *connection = flush->items[i];
+        connection->on_flush = false;
+        if (connection->closing)
+            continue;
+        if (always && must_hold(worker, connection)) {
+            connection->on_flush = true;
+            flush->items[kept++] = connection;
+            continue;
+        }
+        connection_write(connection);
+        if (connection->writing && !connection->closing && !connection->stream)
+            enforce_output_limit(connection);
+    }
+    flush->count = kept;
+}
+
+static void unlist(struct connection_list *list, const struct connection *connection)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->items[i] != connection)
+            list->items[kept++] = list->items[i];
+    }
+    list->count = kept;
+}
+
+static void bury(struct worker *worker)
+{
+    while (worker->dead) {
+        struct connection *connection = worker->dead;
+        worker->dead = connection->next;
+        if (connection->on_flush)
+            unlist(&worker->flush, connection);
+        if (connection->on_ready)
+            unlist(&worker->ready, connection);
+        connection_free(connection);
+    }
+}
+
+static void run_turn(struct worker *worker)
+{
+    run_ready(worker);
+    journal_wake(net.journal);
+    flush_replies(worker);
+    bury(worker);
+}
+
+/* ---- Time ---- */
+
+static void close_idle(struct worker *worker, int64_t now)
+{
+    int64_t timeout = config_number(CONFIG_TIMEOUT) * 1000;
+    for (struct connection *connection = worker->connections, *next; connection;
+         connection = next) {
+        next = connection->next;
+        struct session *session = &connection->session;
+        if (atomic_load(&session->kill)) {
+            connection_close(connection);
+        } else if (connection->stream) {
+            continue;
+        } else if (timeout > 0 && now - session->active_ms > timeout &&
+                   !(session->flags & SESSION_PARKED)) {
+            log_write(LOG_VERBOSE, "Closing idle client");
+            connection_close(connection);
+        } else if (connection->writing) {
+            enforce_output_limit(connection);
+        }
+    }
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+    struct worker *worker = arg;
+    int64_t now = clock_unix_ms();
+    worker->executor->now = now;
+    periodic_run(worker->executor, worker->number, net.workers);
+    if (now / 1000 != worker->last_second) {
+        worker->last_second = now / 1000;
+        close_idle(worker, now);
+    }
+}
+
+/* ---- Life ---- */
+
+static void post(struct executor *executor, void (*fn)(void *arg), void *arg)
+{
+    worker_post(executor->worker, fn, arg);
+}
+
+void worker_post(struct worker *worker, void (*fn)(void *arg), void *arg)
+{
+    mailbox_post(worker->mailbox, fn, arg);
+}
+
+static struct session *find_session(struct executor *executor, uint64_t id)
+{
+    struct worker *worker = executor->worker;
+    for (struct connection *connection = worker->by_id[id % WORKER_INDEX]; connection;
+         connection = connection->next_by_id) {
+        if (connection->session.id == id)
+            return &connection->session;
+    }
+    return NULL;
+}
+
+static void nothing(void *arg)
+{
+}
+
+/* In the thread of the AOF or of a replica's worker. */
+static void wake(void *arg)
+{
+    worker_post(arg, nothing, NULL);
+}
+
+static void *run(void *arg)
+{
+    struct worker *worker = arg;
+    while (!atomic_load_explicit(&stopping, memory_order_relaxed)) {
+        event_base_loop(worker->base, EVLOOP_ONCE);
+        run_turn(worker);
+    }
+    return NULL;
+}
+
+static bool worker_init(struct worker *worker, unsigned number, struct error *error)
+{
+    struct event_config *config = event_config_new();
+    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+    worker->base = event_base_new_with_config(config);
+    event_config_free(config);
+    if (!worker->base)
+        return error_set(error, "cannot make an event loop: too few file descriptors?");
+    worker->number = number;
+    worker->mailbox = mailbox_create(worker->base);
+    worker->listener = gate_listener_add(aof_gate(net.aof), wake, worker);
+    struct executor *executor = executor_create(net.store, net.journal);
+    executor->worker = worker;
+    executor->post = post;
+    executor->find_session = find_session;
+    executor->resume = resume;
+    executor->retry_waiting = retry_waiting;
+    executor->now = clock_unix_ms();
+    worker->executor = executor;
+    struct event *tick = event_new(worker->base, -1, EV_PERSIST, on_tick, worker);
+    event_add(tick, &(struct timeval){ 0, TICK_MS * 1000 });
+    return true;
+}
+
+bool net_open(const struct net_config *config, struct error *error)
+{
+    net = *config;
+    for (unsigned i = 0; i < net.workers; i++) {
+        if (!worker_init(&workers[i], i, error))
+            return false;
+    }
+    return true;
+}
+
+bool net_start(struct error *error)
+{
+    for (unsigned i = 1; i < net.workers; i++) {
+        if (pthread_create(&workers[i].thread, NULL, run, &workers[i]) != 0)
+            return error_set(error, "cannot start worker thread %u: %m", i);
+    }
+    return true;
+}
+
+void net_run(void)
+{
+    run(&workers[0]);
+    for (unsigned i = 1; i < net.workers; i++)
+        pthread_join(workers[i].thread, NULL);
+}
+
+void net_stop(void)
+{
+    atomic_store(&stopping, true);
+    for (unsigned i = 0; i < net.workers; i++)
+        worker_post(&workers[i], nothing, NULL);
+}
+
+void net_finish(void)
+{
+    for (unsigned i = 0; i < net.workers; i++) {
+        struct worker *worker = &workers[i];
+        while (worker->connections)
+            connection_close(worker->connections);
+        bury(worker);
+    }
+}
+
+unsigned net_worker_count(void)
+{
+    return net.workers;
+}
+
+struct worker *net_worker(unsigned number)
+{
+    return &workers[number];
+}
+
+struct event_base *net_main_base(void)
+{
+    return workers[0].base;
+}
+
+size_t net_client_count(void)
+{
+    size_t count = 0;
+    for (unsigned i = 0; i < net.workers; i++)
+        count += atomic_load(&workers[i].load);
+    return count;
+}
+
+/* ---- New clients ---- */
+
+struct newcomer {
+    struct worker *worker;
+    int fd;
+    bool unix_socket;
+    char peer[64], local[64];
+};
+
+static void adopt(void *arg)
+{
+    struct newcomer *newcomer = arg;
+    connection_create(newcomer->worker, newcomer->fd, newcomer->peer, newcomer->local,
+        newcomer->unix_socket);
+    counter_add(&newcomer->worker->executor->counters.connections_accepted, 1);
+    atomic_fetch_sub(&newcomer->worker->load, 1); /* counted twice since net_adopt */
+    free(newcomer);
+}
+
+void net_adopt(int fd, const char *peer, const char *local, bool unix_socket)
+{
+    struct worker *least = &workers[0];
+    for (unsigned i = 1; i < net.workers; i++) {
+        if (atomic_load(&workers[i].load) < atomic_load(&least->load))
+            least = &workers[i];
+    }
+    struct newcomer *newcomer = memory_alloc(sizeof(*newcomer));
+    *newcomer = (struct newcomer){ .worker = least, .fd = fd, .unix_socket = unix_socket };
+    snprintf(newcomer->peer, sizeof(newcomer->peer), "%s", peer);
+    snprintf(newcomer->local, sizeof(newcomer->local), "%s", local);
+    atomic_fetch_add(&least->load, 1);
+    if (least == &workers[0])
+        adopt(newcomer);
+    else
+        worker_post(least, adopt, newcomer);
+}
+
+/* ---- Visiting all sessions ---- */
+
+struct round {
+    struct executor *asker;
+    unsigned next;
+    void (*visit)(void *arg, struct session *session);
+    void (*done)(void *arg);
+    void *arg;
+};
+
+static void finish_round(void *arg)
+{
+    struct round *round = arg;
+    round->done(round->arg);
+    free(round);
+}
+
+static void visit_worker(void *arg)
+{
+    struct round *round = arg;
+    struct worker *worker = &workers[round->next++];
+    for (struct connection *connection = worker->connections; connection;
+         connection = connection->next)
+        round->visit(round->arg, &connection->session);
+    if (round->next < net.workers)
+        worker_post(&workers[round->next], visit_worker, round);
+    else
+        worker_post(round->asker->worker, finish_round, round);
+}
+
+void net_visit(struct executor *asker, void (*visit)(void *arg, struct session *session),
+    void (*done)(void *arg), void *arg)
+{
+    struct round *round = memory_alloc(sizeof(*round));
+    *round = (struct round){ .asker = asker, .visit = visit, .done = done, .arg = arg };
+    worker_post(&workers[0], visit_worker, round);
+}

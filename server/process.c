@@ -1,0 +1,266 @@
+/* How the process begins and ends. A shutdown goes through steps in worker 0: writes are paused, so that replicas
+ * can catch up; when they have, or the time is over, what must be saved is saved; then the loops stop. If saving
+ * fails everything goes on as before, for a server with data that cannot be saved is better than none. */
+#include "server/process.h"
+
+#include "server/clock.h"
+#include "server/cluster/service.h"
+#include "server/command/condition.h"
+#include "server/config.h"
+#include "server/log.h"
+#include "server/net/listener.h"
+#include "server/net/periodic.h"
+#include "server/net/worker.h"
+#include "server/persistence.h"
+#include "server/replication/replication.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { RESERVED_FILES = 64 }; /* descriptors beside those of clients */
+
+/* The shutdown under way; guarded by mutex. */
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct {
+    bool asked;
+    unsigned flags;
+    int64_t deadline; /* Unix ms; 0: not begun */
+    void (*refused)(void *arg);
+    void *arg;
+} shutdown_state;
+static size_t (*count_laggards)(void); /* set before the workers start */
+static int exit_status;                /* worker 0 writes, main reads after it */
+static char *pidfile;                  /* "" without one; main only */
+
+/* ---- Beginning ---- */
+
+static bool become_daemon(struct error *error)
+{
+    pid_t child = fork();
+    if (child < 0)
+        return error_set(error, "cannot become a daemon: %s", strerror(errno));
+    if (child > 0)
+        _exit(EXIT_SUCCESS);
+    setsid();
+    int null = open("/dev/null", O_RDWR);
+    if (null >= 0) {
+        for (int fd = 0; fd <= 2; fd++)
+            dup2(null, fd);
+        if (null > 2)
+            close(null);
+    }
+    return true;
+}
+
+/* A lack of descriptors lowers maxclients, as Redis does, instead of failing later. */
+static void raise_file_limit(void)
+{
+    int64_t clients = config_number(CONFIG_MAXCLIENTS);
+    rlim_t wanted = (rlim_t)clients + RESERVED_FILES;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+        return;
+    struct rlimit raised = limit;
+    raised.rlim_cur = wanted;
+    if (raised.rlim_max < wanted)
+        raised.rlim_max = wanted;
+    if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+        return;
+    raised.rlim_max = limit.rlim_max;
+    raised.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    if (setrlimit(RLIMIT_NOFILE, &raised) < 0)
+        raised = limit;
+    int64_t fits = (int64_t)raised.rlim_cur - RESERVED_FILES;
+    config_set_number(CONFIG_MAXCLIENTS, fits > 1 ? fits : 1);
+    log_write(LOG_WARNING, "maxclients is %lld instead of %lld: the limit of open files is %llu",
+        (long long)config_number(CONFIG_MAXCLIENTS), (long long)clients,
+        (unsigned long long)raised.rlim_cur);
+}
+
+static bool write_pidfile(struct error *error)
+{
+    pidfile = config_text(CONFIG_PIDFILE);
+    if (!pidfile[0])
+        return true;
+    FILE *file = fopen(pidfile, "w");
+    if (!file)
+        return error_set(error, "cannot write the pidfile %s: %s", pidfile, strerror(errno));
+    fprintf(file, "%d\n", (int)getpid());
+    fclose(file);
+    return true;
+}
+
+bool process_enter(struct error *error)
+{
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    char *dir = config_text(CONFIG_DIR);
+    char *logfile = config_text(CONFIG_LOGFILE);
+    bool ok = chdir(dir) == 0 || error_set(error, "cannot change to dir %s: %s", dir, strerror(errno));
+    ok = ok && log_open(logfile, error);
+    log_set_level((enum log_level)config_number(CONFIG_LOGLEVEL));
+    ok = ok && (!config_is(CONFIG_DAEMONIZE) || become_daemon(error));
+    ok = ok && write_pidfile(error);
+    free(dir);
+    free(logfile);
+    if (!ok)
+        return false;
+    log_write(LOG_NOTICE, "slotd %s, pid %d, port %lld, %s mode", SLOTD_VERSION, (int)getpid(),
+        (long long)config_number(CONFIG_PORT),
+        config_is(CONFIG_CLUSTER_ENABLED) ? "cluster" : "standalone");
+    raise_file_limit();
+    return true;
+}
+
+void process_leave(void)
+{
+    if (pidfile && pidfile[0])
+        unlink(pidfile);
+    free(pidfile);
+    pidfile = NULL;
+}
+
+/* ---- Ending ---- */
+
+void process_set_laggards(size_t (*laggards)(void))
+{
+    count_laggards = laggards;
+}
+
+bool process_shutdown_begin(unsigned flags, void (*refused)(void *arg), void *arg)
+{
+    pthread_mutex_lock(&mutex);
+    bool begun = !shutdown_state.asked;
+    if (begun) {
+        shutdown_state.asked = true;
+        shutdown_state.flags = flags;
+        shutdown_state.deadline = 0;
+        shutdown_state.refused = refused;
+        shutdown_state.arg = arg;
+    }
+    pthread_mutex_unlock(&mutex);
+    return begun;
+}
+
+/* Ends it without an end: everything goes on. */
+static void call_off(void)
+{
+    pthread_mutex_lock(&mutex);
+    void (*refused)(void *arg) = shutdown_state.refused;
+    void *arg = shutdown_state.arg;
+    shutdown_state.asked = false;
+    pthread_mutex_unlock(&mutex);
+    pause_end(PAUSE_SHUTDOWN);
+    if (refused)
+        refused(arg);
+}
+
+bool process_shutdown_abort(void)
+{
+    pthread_mutex_lock(&mutex);
+    bool asked = shutdown_state.asked;
+    pthread_mutex_unlock(&mutex);
+    if (!asked)
+        return false;
+    log_write(LOG_NOTICE, "Shutdown aborted");
+    call_off();
+    return true;
+}
+
+static void finish(unsigned flags)
+{
+    struct error error;
+    if (!persistence_save_last(flags & SHUTDOWN_SAVE, flags & SHUTDOWN_NOSAVE, &error)) {
+        log_write(LOG_WARNING, "%s", error.text);
+        if (!(flags & SHUTDOWN_FORCE)) {
+            log_write(LOG_WARNING, "The data could not be saved, so the shutdown is called off");
+            call_off();
+            return;
+        }
+        exit_status = EXIT_FAILURE;
+    }
+    net_stop();
+}
+
+/* Ten times a second, in worker 0. */
+static void step(struct executor *executor, unsigned worker, unsigned workers)
+{
+    pthread_mutex_lock(&mutex);
+    bool asked = shutdown_state.asked;
+    unsigned flags = shutdown_state.flags;
+    int64_t deadline = shutdown_state.deadline;
+    if (asked && !deadline)
+        shutdown_state.deadline =
+            executor->now + config_number(CONFIG_SHUTDOWN_TIMEOUT) * 1000;
+    pthread_mutex_unlock(&mutex);
+    if (!asked)
+        return;
+    if (!deadline) {
+        log_write(LOG_NOTICE, "Shutting down");
+        pause_begin(PAUSE_SHUTDOWN, true, INT64_MAX);
+    }
+    size_t laggards = flags & SHUTDOWN_NOW || !count_laggards ? 0 : count_laggards();
+    bool in_time = !deadline || executor->now < deadline;
+    if (laggards > 0 && in_time)
+        return;
+    if (laggards > 0)
+        log_write(LOG_WARNING, "%zu replicas do not have all writes yet", laggards);
+    finish(flags);
+}
+
+static void tick_pauses(struct executor *executor, unsigned worker, unsigned workers)
+{
+    pause_tick(executor->now);
+}
+
+static void on_signal(evutil_socket_t number, short what, void *arg)
+{
+    log_write(LOG_WARNING, "Received %s", number == SIGINT ? "SIGINT" : "SIGTERM");
+    if (!process_shutdown_begin(0, NULL, NULL)) {
+        log_write(LOG_WARNING, "Received it a second time: ending at once");
+        _exit(EXIT_FAILURE);
+    }
+}
+
+bool process_listen(struct error *error)
+{
+    struct event_base *base = net_main_base();
+    static const int signals[] = { SIGTERM, SIGINT };
+    for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++) {
+        struct event *event = evsignal_new(base, signals[i], on_signal, NULL);
+        if (!event || event_add(event, NULL) < 0)
+            return error_set(error, "cannot take over signal %d", signals[i]);
+    }
+    periodic_add(step, false);
+    periodic_add(tick_pauses, false);
+    char *bind = config_text(CONFIG_BIND);
+    char *unix_path = config_text(CONFIG_UNIXSOCKET);
+    bool ok = listener_open(base, bind, (int)config_number(CONFIG_PORT),
+        (int)config_number(CONFIG_TCP_BACKLOG), unix_path,
+        (unsigned)config_number(CONFIG_UNIXSOCKETPERM), error);
+    free(bind);
+    free(unix_path);
+    return ok;
+}
+
+int process_shutdown(void)
+{
+    struct error error;
+    listener_close();
+    cluster_service_stop();
+    replication_stop();
+    net_finish();
+    if (!persistence_close(&error)) {
+        log_write(LOG_WARNING, "%s", error.text);
+        exit_status = EXIT_FAILURE;
+    }
+    log_write(LOG_NOTICE, "Bye");
+    process_leave();
+    return exit_status;
+}

@@ -1,0 +1,22 @@
+/* Between entries of the store and RDB: which type byte a value is written under, and how it is
+ * written and read. A new type is a row in value.c. */
+#ifndef SERVER_SNAPSHOT_VALUE_H
+#define SERVER_SNAPSHOT_VALUE_H
+
+#include "server/snapshot/rdb_read.h"
+#include "server/snapshot/rdb_write.h"
+#include "server/store/entry.h"
+
+/* The entry is the caller's, or its slot's lock is held. */
+uint8_t value_type(const struct entry *entry);
+/* The value alone, as in a DUMP payload behind its type byte. */
+void value_write(struct rdb_writer *writer, const struct entry *entry);
+/* Expiry, type, key and value: one record of a file. */
+void value_write_record(struct rdb_writer *writer, const struct entry *entry);
+
+/* Reads the value that the reader stands before and makes an entry of it, the caller's. NULL and
+ * error where it is damaged or of a type that no row is there for. The key's bytes must not lie in
+ * the reader, but for those of the record just read. expiry: Unix time in ms or ENTRY_NO_EXPIRY. */
+struct entry *value_read(struct rdb_reader *reader, const struct rdb_key *key, struct error *error);
+
+#endif

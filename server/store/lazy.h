@@ -1,0 +1,15 @@
+/* Freeing what is large outside the slot's lock: one background thread frees what it is given. */
+#ifndef SERVER_STORE_LAZY_H
+#define SERVER_STORE_LAZY_H
+
+#include "server/store/table.h"
+
+/* Frees now what is cheap to free, hands the rest to the background thread (started when first needed). */
+void lazy_free_entry(struct entry *entry);
+void lazy_free_table(struct table table);
+
+/* Allocations waiting to be freed, and freed so far (lazyfree_pending_objects, lazyfreed_objects). */
+size_t lazy_pending(void);
+size_t lazy_freed(void);
+
+#endif

@@ -1,0 +1,50 @@
+#include "server/store/turn.h"
+
+#include "common/memory.h"
+#include "server/store/lock.h"
+#include <pthread.h>
+
+struct turn_runner {
+    struct slot_lock lock;
+    char line[64 - sizeof(struct slot_lock)]; /* its own cache line */
+} __attribute__((aligned(64)));
+
+/* The runners there are; the first `count` are in use, and stay. Guarded by `stopping` for writing. */
+static struct turn_runner runners[TURN_RUNNERS_MAX];
+static atomic_uint count;
+static pthread_mutex_t stopping = PTHREAD_MUTEX_INITIALIZER;
+
+struct turn_runner *turn_runner_create(void)
+{
+    pthread_mutex_lock(&stopping);
+    unsigned index = atomic_load(&count);
+    if (index == TURN_RUNNERS_MAX)
+        memory_exhausted(sizeof(struct turn_runner));
+    atomic_store(&count, index + 1);
+    pthread_mutex_unlock(&stopping);
+    return &runners[index];
+}
+
+void turn_begin(struct turn_runner *runner)
+{
+    slot_lock_acquire(&runner->lock);
+}
+
+void turn_end(struct turn_runner *runner)
+{
+    slot_lock_release(&runner->lock);
+}
+
+void turn_stop_all(void)
+{
+    pthread_mutex_lock(&stopping);
+    for (unsigned i = 0; i < atomic_load(&count); i++)
+        slot_lock_acquire(&runners[i].lock);
+}
+
+void turn_resume_all(void)
+{
+    for (unsigned i = 0; i < atomic_load(&count); i++)
+        slot_lock_release(&runners[i].lock);
+    pthread_mutex_unlock(&stopping);
+}

@@ -1,0 +1,36 @@
+/* The value types and how each is kept. A type knows nothing of keys, clients or clusters.
+ *
+ * A value lies either inside its entry (small strings, integers) or out of line behind a pointer; what lies
+ * out of line is described by the row of its type: how it is freed, copied, measured. A new type is a new
+ * file with such a row, listed in type.c. */
+#ifndef SERVER_TYPE_TYPE_H
+#define SERVER_TYPE_TYPE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* In the order of Redis's own numbers. */
+enum type_id { TYPE_STRING, TYPE_LIST, TYPE_SET, TYPE_ZSET, TYPE_HASH, TYPE_MODULE, TYPE_STREAM, TYPE_COUNT };
+
+/* How a value is kept; OBJECT ENCODING gives the names. */
+enum encoding {
+    ENCODING_RAW,    /* string: inline bytes, or a struct blob */
+    ENCODING_EMBSTR, /* string: at most ENCODING_EMBSTR_MAX bytes, always inline */
+    ENCODING_INT,    /* string: an int64_t, inline */
+    ENCODING_COUNT
+};
+
+enum { ENCODING_EMBSTR_MAX = 44 };
+
+struct type {
+    const char *name; /* what TYPE replies; NULL: no such type here */
+    void (*release)(void *value, enum encoding encoding);
+    size_t (*memory)(const void *value, enum encoding encoding); /* bytes allocated */
+    void *(*share)(void *value, enum encoding encoding);         /* a holder more, or a copy */
+    size_t (*effort)(const void *value, enum encoding encoding); /* allocations to free it */
+};
+
+const struct type *type_of(enum type_id id); /* never NULL for an id below TYPE_COUNT */
+const char *encoding_name(enum encoding encoding);
+
+#endif
