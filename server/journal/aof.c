@@ -254,7 +254,7 @@ int aof_errno(const struct aof *aof)
 
 int64_t aof_lag(const struct aof *aof)
 {
-    if (!aof_is_on(aof)) {
+    if (!aof_is_on(aof) || !atomic_load_explicit(&aof->attached, memory_order_acquire)) {
         return 0;
     }
     int64_t written = atomic_load_explicit(&aof->written_offset, memory_order_relaxed);

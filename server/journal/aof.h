@@ -78,7 +78,8 @@ bool aof_start(struct aof *aof, struct error *error);
 bool aof_start_with_rewrite(struct aof *aof, struct error *error);
 /* Writes what the journal holds, fsyncs, ends the writer; a rewrite under way is aborted. The files
  * stay loadable. Opens the gate. Blocks, at most limit_ms for a disk that fails; false and error
- * where bytes could not be written in that time. No effect where it is off. */
+ * where bytes could not be written in that time. No effect where it is off. To be done before
+ * journal_restart, which would cut the writer off. */
 bool aof_stop(struct aof *aof, int limit_ms, struct error *error);
 
 bool aof_is_on(const struct aof *aof); /* since aof_start* until aof_stop; any thread */

@@ -30,7 +30,7 @@ bool aof_rewrite_begin(struct aof *aof, int64_t offset, struct error *error)
             (long long)journal_offset(aof->journal), (long long)offset);
     } else {
         good = true;
-        if (!aof->attached) {
+        if (!atomic_load(&aof->attached)) {
             aof_writer_attach(aof);
         } else {
             journal_forget_db(aof->journal);
@@ -159,6 +159,10 @@ void aof_rewrite_discard(struct aof *aof)
     if (!has_state(aof, AOF_REWRITE_DISCARD)) {
         return;
     }
+    int64_t offset;
+    int unimportant;
+    (void)aof_sync_take(&aof->writer.sync, true, &offset, &unimportant); /* the file goes away */
+    atomic_store(&aof->fsync_pending, false);
     aof_writer_detach(aof);
     pthread_mutex_lock(&aof->files_mutex);
     unlinkat(aof->files.fd, aof->files.temporary_increment, 0);

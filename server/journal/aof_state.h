@@ -65,7 +65,7 @@ struct aof {
     pthread_cond_t wake;            /* to the writer: woken, stop, rewrite */
     pthread_cond_t progress;        /* from the writer: rewrite, error, ended */
     pthread_t thread;               /* of whoever starts and stops */
-    bool attached;                  /* mutex; the writer has readers */
+    _Atomic bool attached;          /* the writer has readers; changed under the mutex */
     bool woken;                     /* mutex */
     bool stop;                      /* mutex */
     int64_t stop_offset;            /* mutex; what is to be on disk before it stops */

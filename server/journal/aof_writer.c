@@ -68,7 +68,7 @@ void aof_writer_attach(struct aof *aof)
     writer->boundary = offset;
     atomic_store(&aof->written_offset, offset);
     atomic_store(&aof->synced_offset, offset);
-    aof->attached = true;
+    atomic_store(&aof->attached, true);
 }
 
 void aof_writer_detach(struct aof *aof)
@@ -85,7 +85,7 @@ void aof_writer_detach(struct aof *aof)
     writer->write_error = writer->sync_error = 0;
     pthread_mutex_lock(&aof->mutex);
     atomic_store(&aof->error, 0);
-    aof->attached = false;
+    atomic_store(&aof->attached, false);
     pthread_mutex_unlock(&aof->mutex);
 }
 
@@ -166,21 +166,24 @@ static void sync_failed(struct aof *aof, int error)
     step_back(aof, kept);
 }
 
-static void collect_sync(struct aof *aof, bool wait)
+/* Takes the result of the fsync thread, if there is one. False: the fsync failed, and the reader
+ * has stepped back. */
+static bool collect_sync(struct aof *aof, bool wait)
 {
     struct aof_writer *writer = &aof->writer;
     int64_t offset;
     int error;
     if (!aof_sync_take(&writer->sync, wait, &offset, &error)) {
-        return;
+        return true;
     }
     atomic_store(&aof->fsync_pending, false);
     if (error != 0) {
         sync_failed(aof, error);
-    } else {
-        aof_writer_set_synced(aof, offset);
-        aof_writer_succeed(aof, &writer->sync_error);
+        return false;
     }
+    aof_writer_set_synced(aof, offset);
+    aof_writer_succeed(aof, &writer->sync_error);
+    return true;
 }
 
 static bool is_dirty(const struct aof *aof)
@@ -191,7 +194,9 @@ static bool is_dirty(const struct aof *aof)
 bool aof_writer_sync(struct aof *aof)
 {
     struct aof_writer *writer = &aof->writer;
-    collect_sync(aof, true);
+    if (!collect_sync(aof, true)) {
+        return false;
+    }
     if (!is_dirty(aof)) {
         return true;
     }
@@ -333,12 +338,9 @@ static void tick(struct aof *aof)
     aof_sync_start(&writer->sync, writer->fd, journal_reader_offset(writer->reader));
 }
 
-static bool is_attached(struct aof *aof)
+static bool is_attached(const struct aof *aof)
 {
-    pthread_mutex_lock(&aof->mutex);
-    bool attached = aof->attached;
-    pthread_mutex_unlock(&aof->mutex);
-    return attached;
+    return atomic_load(&aof->attached);
 }
 
 static bool is_cut(struct aof *aof)
@@ -381,9 +383,10 @@ static bool step(struct aof *aof, int64_t now, size_t *batch)
 /* Waits until `until`, or less: a stop, a request or (unless `rest`) bytes that came. */
 static void sleep_until(struct aof *aof, int64_t until, bool rest)
 {
-    struct timespec at = { .tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000 };
     pthread_mutex_lock(&aof->mutex);
     bool stop = aof->stop;
+    until = stop && aof->stop_deadline < until ? aof->stop_deadline : until;
+    struct timespec at = { .tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000 };
     int failed = 0;
     while (failed == 0 && aof->stop == stop && (rest || !aof->woken)) {
         failed = pthread_cond_timedwait(&aof->wake, &aof->mutex, &at);
@@ -412,14 +415,14 @@ static void rest_until_woken(struct aof *aof, int64_t now)
 static bool is_finished(struct aof *aof, int64_t now)
 {
     pthread_mutex_lock(&aof->mutex);
-    bool stop = aof->stop, attached = aof->attached;
+    bool stop = aof->stop;
     int64_t deadline = aof->stop_deadline, offset = aof->stop_offset;
     pthread_mutex_unlock(&aof->mutex);
     struct aof_writer *writer = &aof->writer;
     if (!stop) {
         return false;
     }
-    if (!attached || writer->fd < 0 || journal_reader_is_cut(writer->reader)) {
+    if (!is_attached(aof) || writer->fd < 0 || journal_reader_is_cut(writer->reader)) {
         return true;
     }
     bool written = journal_reader_offset(writer->reader) >= offset;
