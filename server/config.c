@@ -219,7 +219,7 @@ static bool prepare(struct change *changes, size_t index, const struct config_pa
     *outcome = row ? CONFIG_REFUSED : CONFIG_UNKNOWN;
     if (!row)
         return false;
-    if (row->flags & DIRECTIVE_IMMUTABLE || (row->flags & DIRECTIVE_NEEDS_HOOK && !has_hook(row)))
+    if (row->flags & DIRECTIVE_IMMUTABLE)
         return error_set(error, "can't set immutable config");
     if (row->flags & DIRECTIVE_PROTECTED && !may_set_protected)
         return error_set(error, "can't set protected config");
@@ -229,7 +229,10 @@ static bool prepare(struct change *changes, size_t index, const struct config_pa
     }
     config_value_read(row, &change->old);
     config_value_read(row, &change->new);
-    return directive_parse(row, &pair->value, 1, &change->new, error);
+    if (!directive_parse(row, &pair->value, 1, &change->new, error))
+        return false;
+    return !(row->flags & DIRECTIVE_NEEDS_HOOK) || has_hook(row) ||
+           error_set(error, "can't set immutable config");
 }
 
 /* Puts the old values back and tells those who were told of the new ones. */
@@ -267,6 +270,16 @@ static enum config_outcome change_all(struct change *changes, const struct confi
         }
     }
     return CONFIG_CHANGED;
+}
+
+void config_change_lock(void)
+{
+    pthread_mutex_lock(&change_mutex);
+}
+
+void config_change_unlock(void)
+{
+    pthread_mutex_unlock(&change_mutex);
 }
 
 enum config_outcome config_change(const struct config_pair *pairs, size_t count,

@@ -70,10 +70,24 @@ bool config_next_line(struct bytes *rest, struct bytes *line)
 
 /* ---- Errors ---- */
 
-#define BANNER "*** FATAL CONFIG FILE ERROR (slotd " SLOTD_VERSION ") ***\n"
+/* The whole message: a title, where it is, what is wrong. Several lines, which error_set would make
+ * one. */
+static bool fail(struct error *error, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static bool fail(struct error *error, const char *format, ...)
+{
+    static const char title[] = "*** FATAL CONFIG FILE ERROR (slotd " SLOTD_VERSION ") ***\n";
+    memcpy(error->text, title, sizeof(title));
+    va_list args;
+    va_start(args, format);
+    vsnprintf(
+        error->text + sizeof(title) - 1, sizeof(error->text) - sizeof(title) + 1, format, args);
+    va_end(args);
+    return false;
+}
 
-/* The whole message: where, the line, and the reason that *error has. */
-static bool fail(struct error *error, const char *path, unsigned number, struct bytes line)
+/* *error has the reason. */
+static bool fail_line(struct error *error, const char *path, unsigned number, struct bytes line)
 {
     struct error reason = *error;
     char where[SHOWN_PATH + 80];
@@ -83,15 +97,14 @@ static bool fail(struct error *error, const char *path, unsigned number, struct 
     else
         snprintf(where, sizeof(where), "Reading the arguments of the command line, at directive %u",
             number);
-    return error_set(error, BANNER "%s\n>>> '%.*s%s'\n%.200s", where,
+    return fail(error, "%s\n>>> '%.*s%s'\n%.150s", where,
         (int)(line.len < SHOWN_LINE ? line.len : SHOWN_LINE), line.data,
         line.len > SHOWN_LINE ? "..." : "", reason.text);
 }
 
 static bool fail_file(struct error *error, const char *path, const char *reason)
 {
-    return error_set(
-        error, BANNER "Can't read the configuration file '%.200s': %.200s", path, reason);
+    return fail(error, "Can't read the configuration file '%.200s': %.200s", path, reason);
 }
 
 /* ---- Lines ---- */
@@ -214,7 +227,7 @@ static bool load_text(
     for (unsigned number = 1; config_next_line(&text, &line); number++) {
         bool whole = false;
         if (!load_line(loader, line, &whole, error))
-            return whole ? false : fail(error, path, number, line);
+            return whole ? false : fail_line(error, path, number, line);
     }
     return true;
 }
@@ -259,9 +272,9 @@ static void arguments_to_lines(int argc, char **argv, struct buffer *lines)
 static bool load_arguments(struct loader *loader, int argc, char **argv, struct error *error)
 {
     if (argc > 0 && !is_option(argv[0]) && !is_stdin(argc, argv, 0))
-        return error_set(error,
-            BANNER "The argument '%.100s' belongs to no directive: write slotd [file] [--directive "
-                   "value ...]\n",
+        return fail(error,
+            "The argument '%.100s' belongs to no directive: write slotd [file] [--directive "
+            "value ...]\n",
             argv[0]);
     struct buffer lines = { 0 };
     arguments_to_lines(argc, argv, &lines);
@@ -290,14 +303,13 @@ static bool check_together(struct error *error)
     if (!config_is(CONFIG_CLUSTER_ENABLED))
         return true;
     if (replica)
-        return error_set(error,
-            BANNER "replicaof directive not allowed in cluster mode: the cluster decides "
-                   "who follows whom (CLUSTER REPLICATE)");
+        return fail(error, "replicaof directive not allowed in cluster mode: the cluster decides "
+                           "who follows whom (CLUSTER REPLICATE)");
     if (config_number(CONFIG_CLUSTER_PORT) == 0 && config_number(CONFIG_PORT) > 55535)
-        return error_set(error,
-            BANNER "port %d leaves no room for the cluster bus at port + 10000: choose a port up "
-                   "to 55535, "
-                   "or set cluster-port",
+        return fail(error,
+            "port %d leaves no room for the cluster bus at port + 10000: choose a port up "
+            "to 55535, "
+            "or set cluster-port",
             (int)config_number(CONFIG_PORT));
     return true;
 }

@@ -47,11 +47,33 @@ static void write_quoted(
     buffer_free(&text);
 }
 
+/* The word before the next space; false: there is none. */
+static bool take_word(struct bytes *rest, struct bytes *word)
+{
+    while (rest->len > 0 && rest->data[0] == ' ') {
+        rest->data++;
+        rest->len--;
+    }
+    const char *end = memchr(rest->data, ' ', rest->len);
+    *word = (struct bytes){ rest->data, end ? (size_t)(end - rest->data) : rest->len };
+    rest->data += word->len;
+    rest->len -= word->len;
+    return word->len > 0;
+}
+
 /* The same where the value is several words; none are "". */
 static void write_words(
     const struct directive *row, const struct config_value *value, struct buffer *out)
 {
-    buffer_printf(out, "%s %s\n", row->name, value->text[0] ? value->text : "\"\"");
+    struct bytes rest = bytes_of(value->text), word;
+    buffer_append_text(out, row->name);
+    if (rest.len == 0)
+        buffer_append_text(out, " \"\"");
+    while (take_word(&rest, &word)) {
+        buffer_append_char(out, ' ');
+        words_quote(out, word);
+    }
+    buffer_append_char(out, '\n');
 }
 
 /* ---- Numbers ---- */
@@ -318,7 +340,7 @@ static void write_replicaof(
     const struct directive *row, const struct config_value *value, struct buffer *out)
 {
     if (value->text[0])
-        buffer_printf(out, "%s %s\n", row->name, value->text);
+        write_words(row, value, out);
 }
 
 const struct config_kind config_kind_replicaof = { 0, parse_replicaof, format_text,
@@ -331,11 +353,13 @@ bool directive_parse(const struct directive *row, const struct bytes *words, siz
 {
     if (!(row->flags & DIRECTIVE_WORDS) || count != 1 || words[0].len == 0)
         return row->kind->parse(row, words, count, value, error);
-    struct words split;
-    if (!words_split(words[0], &split))
-        return error_set(error, "Unbalanced quotes in the argument");
-    bool done = row->kind->parse(row, split.items, split.count, value, error);
-    words_free(&split);
+    struct bytes rest = words[0], word;
+    struct bytes *split = memory_alloc((words[0].len / 2 + 1) * sizeof(*split));
+    size_t found = 0;
+    while (take_word(&rest, &word))
+        split[found++] = word;
+    bool done = row->kind->parse(row, split, found, value, error);
+    free(split);
     return done;
 }
 

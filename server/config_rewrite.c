@@ -184,6 +184,7 @@ bool config_rewrite(struct error *error)
         return error_set(error, "The server is running without a config file");
     struct buffer old = { 0 }, new = { 0 };
     struct survey survey = { 0 };
+    config_change_lock();
     bool done = access(path, F_OK) != 0 || config_read_file(path, &old, error);
     if (done) {
         survey_lines(buffer_bytes(&old), &survey);
@@ -191,6 +192,7 @@ bool config_rewrite(struct error *error)
         append_others(&survey, &new);
         done = replace_file(path, buffer_bytes(&new), error);
     }
+    config_change_unlock();
     buffer_free(&old);
     buffer_free(&new);
     return done;

@@ -184,12 +184,12 @@ static const struct config_choice permissions[] = { { "no", CONFIG_NOBODY },
 #define ANY INT64_MAX
 
 const struct directive config_directives[] = {
+    BOOL("aof-load-truncated", NULL, AOF_LOAD_TRUNCATED, 0, "yes"),
+    BOOL("aof-use-rdb-preamble", NULL, AOF_USE_RDB_PREAMBLE, 0, "yes"),
     TEXT("appenddirname", NULL, APPENDDIRNAME, IMMUTABLE, "appendonlydir", check_appenddirname),
     TEXT("appendfilename", NULL, APPENDFILENAME, IMMUTABLE, "appendonly.aof", check_appendfilename),
     CHOICE("appendfsync", APPENDFSYNC, HOOK, "everysec", fsync_policies, NULL),
     BOOL("appendonly", NULL, APPENDONLY, HOOK, "no"),
-    BOOL("aof-load-truncated", NULL, AOF_LOAD_TRUNCATED, 0, "yes"),
-    BOOL("aof-use-rdb-preamble", NULL, AOF_USE_RDB_PREAMBLE, 0, "yes"),
     SIZE("auto-aof-rewrite-min-size", NULL, AUTO_AOF_REWRITE_MIN_SIZE, 0, 0, ANY, "64mb"),
     NUMBER("auto-aof-rewrite-percentage", NULL, AUTO_AOF_REWRITE_PERCENTAGE, 0, 0, INT, "100"),
     WORDS("bind", NULL, BIND, HOOK, "* -::*", words, check_bind),

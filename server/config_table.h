@@ -81,6 +81,10 @@ bool config_value_equal(
     const struct directive *row, const struct config_value *a, const struct config_value *b);
 void config_value_free(struct config_value *value);
 
+/* No CONFIG SET comes in between these two. */
+void config_change_lock(void);
+void config_change_unlock(void);
+
 /* Sets everything to its default; path is that of the file ("": none), made absolute. */
 void config_reset(const char *path);
 /* The whole file, at most 16 MB. */

@@ -1,4 +1,4 @@
-#include "server/net/mailbox.h"
+#include "server/mailbox.h"
 
 #include "common/memory.h"
 #include <pthread.h>

@@ -1,7 +1,7 @@
 /* A mailbox: what other threads want a thread to do. Posting takes a short mutex and, when the box was empty, one
  * write to an eventfd that wakes the owner's loop. */
-#ifndef SERVER_NET_MAILBOX_H
-#define SERVER_NET_MAILBOX_H
+#ifndef SERVER_MAILBOX_H
+#define SERVER_MAILBOX_H
 
 #include <event2/event.h>
 

@@ -1,20 +1,25 @@
 /* slotd: reads the configuration, loads the data, starts the threads, and runs until it is told to stop. */
 #include "server/clock.h"
 #include "server/cluster/service.h"
+#include "server/command/cluster_host.h"
 #include "server/command/command.h"
 #include "server/command/condition.h"
 #include "server/command/dispatch.h"
 #include "server/command/expire.h"
+#include "server/command/slowlog.h"
 #include "server/config.h"
+#include "server/info.h"
 #include "server/log.h"
 #include "server/net/listener.h"
 #include "server/net/worker.h"
 #include "server/persistence.h"
 #include "server/process.h"
 #include "server/replication/replication.h"
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char usage[] =
     "Usage: slotd [/path/to/redis.conf] [--directive value ...]\n"
@@ -52,6 +57,8 @@ static bool prepare(int argc, char **argv, struct error *error)
         return false;
     clock_init();
     command_registry_init();
+    slowlog_init();
+    info_init();
     dispatch_init(config_is(CONFIG_CLUSTER_ENABLED));
     char *password = config_text(CONFIG_REQUIREPASS);
     condition_set(CONDITION_PASSWORD, password[0] != '\0');
@@ -59,9 +66,30 @@ static bool prepare(int argc, char **argv, struct error *error)
     return true;
 }
 
+/* Loading takes its time, so it has a thread of its own: the workers answer -LOADING meanwhile. Only then does the
+ * node take part in the cluster and in replication. */
+static void *load(void *arg)
+{
+    struct error error = { "" };
+    bool ok = persistence_load(&error);
+    if (ok) {
+        condition_set(CONDITION_LOADING, false);
+        cluster_service_data_loaded();
+        ok = cluster_service_start(&error) && replication_start(&error);
+    }
+    if (!ok) {
+        fail(&error);
+        process_leave();
+        _exit(EXIT_FAILURE);
+    }
+    log_write(LOG_NOTICE, "Ready to accept connections");
+    return NULL;
+}
+
 static bool start(struct error *error)
 {
-    struct store *store = store_create((unsigned)config_number(CONFIG_DATABASES));
+    struct store *store = store_create(
+        config_is(CONFIG_CLUSTER_ENABLED) ? 1 : (unsigned)config_number(CONFIG_DATABASES));
     struct journal *journal = journal_create((size_t)config_number(CONFIG_REPL_BACKLOG_SIZE));
     if (!persistence_open(store, journal, error))
         return false;
@@ -69,16 +97,19 @@ static bool start(struct error *error)
         .journal = journal,
         .aof = persistence_aof(),
         .workers = (unsigned)config_number(CONFIG_IO_THREADS) };
-    if (!net_open(&net, error))
-        return false;
-    if (!cluster_service_open(store, error) || !replication_open(store, journal, error))
+    if (!net_open(&net, error) || !replication_open(store, journal, error) ||
+        !cluster_service_open(store, cluster_host_hooks(store, journal), error) ||
+        !process_listen(error))
         return false;
     expire_start();
-    if (!persistence_load(error))
+    condition_set(CONDITION_LOADING, true);
+    pthread_t loader;
+    if (!net_start(error))
         return false;
-    if (!process_listen(error))
-        return false;
-    return cluster_service_start(error) && replication_start(error) && net_start(error);
+    if (pthread_create(&loader, NULL, load, NULL) != 0)
+        return error_set(error, "cannot start the thread that loads the data: %m");
+    pthread_detach(loader);
+    return true;
 }
 
 int main(int argc, char **argv)
@@ -101,7 +132,6 @@ int main(int argc, char **argv)
         process_leave();
         return status;
     }
-    log_write(LOG_NOTICE, "Ready to accept connections");
     net_run();
     return process_shutdown();
 }

@@ -4,24 +4,40 @@
 #define SERVER_PERSISTENCE_H
 
 #include "server/journal/aof.h"
+#include "server/snapshot/snapshot.h"
 #include "server/store/store.h"
 
-/* Before anything runs: names and folders. */
+/* Before anything runs: names and folders, the directives' hooks. */
 bool persistence_open(struct store *store, struct journal *journal, struct error *error);
-/* Reads the AOF, or where appendonly is no the RDB file; then starts the AOF. Sets CONDITION_LOADING while it does.
- * Blocks; an error says file, offset and what to do. */
-bool persistence_load(struct error *error);
-struct aof *persistence_aof(void); /* never NULL after persistence_open */
+struct aof *persistence_aof(void);                 /* never NULL after persistence_open */
+struct snapshotter *persistence_snapshotter(void); /* likewise; for full syncs */
 
-/* BGSAVE, and one under way already is fine where `schedule`. SAVE: blocks until it is done. */
-bool persistence_bgsave(bool schedule, struct error *error);
-/* Reads an RDB file into the empty store: a full sync. The file's repl-id and repl-offset are of no concern. */
+/* Reads the AOF, or where appendonly is no the RDB file, then starts the AOF. Blocks; for a thread of its own, while
+ * CONDITION_LOADING is set. An error says file, offset and what to do. */
+bool persistence_load(struct error *error);
+/* A full sync: empties the store and reads an RDB file into it, under CONDITION_LOADING, which it sets and clears.
+ * False: the store is left empty. Blocks; not from within a turn. */
 bool persistence_load_rdb(const char *path, struct error *error);
-/* After a full sync, or CONFIG SET appendonly yes: the AOF starts again from the data that is there. */
+/* Empties the store, as FLUSHALL does, without a word to the journal. Not from within a turn. */
+void persistence_empty_store(void);
+/* The journal has begun a new history (a full sync): the AOF starts again from the data that is there. */
 bool persistence_restart_aof(struct error *error);
 
-/* At shutdown: RDB file where save points are configured (or `save`), unless `nosave`; the AOF synced. Blocks. */
+/* BGSAVE. False with the error that Redis gives where one is under way (schedule: then it is done after it). */
+bool persistence_bgsave(bool schedule, struct error *error);
+/* SAVE: done is called in the snapshotter's thread; error is NULL where the file is written. */
+bool persistence_save(void (*done)(void *context, const struct error *error), void *context,
+    struct error *error);
+/* BGREWRITEAOF. *scheduled: it begins once the snapshot under way has ended. */
+bool persistence_rewrite_aof(bool *scheduled, struct error *error);
+int64_t persistence_last_save(void); /* Unix time in seconds */
+
+/* At shutdown: an RDB file where save points are configured (or `save`), unless `nosave`. Blocks. */
 bool persistence_save_last(bool save, bool nosave, struct error *error);
+/* Writes and syncs what the AOF still has. Blocks. */
 bool persistence_close(struct error *error);
+
+/* INFO's lines. */
+void persistence_info(struct buffer *out);
 
 #endif

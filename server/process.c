@@ -9,7 +9,7 @@
 #include "server/config.h"
 #include "server/log.h"
 #include "server/net/listener.h"
-#include "server/net/periodic.h"
+#include "server/periodic.h"
 #include "server/net/worker.h"
 #include "server/persistence.h"
 #include "server/replication/replication.h"

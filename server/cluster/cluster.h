@@ -159,7 +159,8 @@ void failure_announced(
 int64_t failure_report_limit(const struct cluster *cluster); /* older reports do not count */
 
 /* crash.c */
-void crash_link_up(struct cluster *cluster, struct cluster_node *node);
+void crash_link_up(struct cluster_node *node);
+void crash_answered(struct cluster_node *node);
 void crash_refused(struct cluster *cluster, struct cluster_node *node);
 
 /* health.c */
@@ -190,6 +191,7 @@ void role_settle(struct cluster *cluster);
 /* epoch.c */
 void epoch_seen(
     struct cluster *cluster, struct cluster_node *sender, const struct message *message);
+uint64_t epoch_highest_claim(const struct cluster *cluster); /* of all config epochs known */
 bool epoch_bump(struct cluster *cluster); /* without asking anyone; false: it is the highest */
 void epoch_resolve_collision(
     struct cluster *cluster, const struct cluster_node *sender, const struct message *message);

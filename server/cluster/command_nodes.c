@@ -32,7 +32,7 @@ bool cluster_meet(struct cluster *cluster, struct bytes ip, int64_t port, int64_
 {
     struct address address = { 0 };
     cluster_begin(cluster, now);
-    if (bus_port == 0)
+    if (bus_port < 0)
         bus_port = port + BUS_PORT_OFFSET;
     if (!normalize_ip(ip, address.ip) || !is_port(port) || !is_port(bus_port))
         return error_set(

@@ -31,7 +31,7 @@ bool cluster_add_slots(struct cluster *cluster, const struct cluster_range *rang
         for (unsigned slot = ranges[i].first; slot <= ranges[i].last; slot++)
             ownership_assign(cluster, slot, cluster->myself);
     }
-    cluster_changed_saved(cluster);
+    cluster_changed_synced(cluster);
     cluster_settle(cluster);
     return true;
 }
@@ -120,6 +120,7 @@ static bool set_stable(const struct setslot *set)
 /* The slot is mine now by an operator's word: a new epoch makes it known to all. */
 static void end_import(struct cluster *cluster, unsigned slot)
 {
+    cluster_changed_synced(cluster);
     if (epoch_bump(cluster))
         cluster_log(cluster, LOG_NOTICE, "configEpoch updated after importing slot %u", slot);
     outgoing_pong_to_all(cluster);

@@ -43,10 +43,14 @@
 
 enum { REFUSALS = 3, SPREAD = 300 /* ms */ };
 
-void crash_link_up(struct cluster *cluster, struct cluster_node *node)
+void crash_link_up(struct cluster_node *node)
 {
-    (void)cluster;
-    node->refusals = (struct refusals){ .was_up = true };
+    node->refusals = (struct refusals){ .was_up = node->refusals.was_up };
+}
+
+void crash_answered(struct cluster_node *node)
+{
+    node->refusals.was_up = true;
 }
 
 static bool may_be_replaced(const struct cluster *cluster, const struct cluster_node *node)

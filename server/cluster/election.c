@@ -12,7 +12,8 @@
  *
  * Whoever has not heard of the FAIL yet refuses its vote, which would cost the whole election, as
  * the next is due only after four node timeouts. So those that have not voted are asked again, in
- * the same epoch: nobody votes twice in one, hence asking is free. */
+ * the same epoch: nobody votes twice in one, hence asking is free. And should someone take the
+ * election's epoch without being elected (see vote.c), it begins again with the next one. */
 #include "server/cluster/cluster.h"
 
 #include <inttypes.h>
@@ -23,7 +24,7 @@ enum {
     DELAY_OF_RANK = 1000,
     FAST_DELAY = 50,
     FAST_BY_LOT = 50,
-    ASK_AGAIN = 250,
+    ASK_AGAIN = 500,
     TIMEOUT_MIN = 2000, /* of an election; else two node timeouts */
 };
 
@@ -158,6 +159,7 @@ static void begin(struct cluster *cluster)
     struct election *election = &cluster->election;
     election->when = cluster->now;
     election->requested = true;
+    election->votes = 0;
     election->epoch = ++cluster->current_epoch;
     cluster_changed_synced(cluster);
     cluster_log(cluster, LOG_NOTICE, "Starting a failover election for epoch %" PRIu64 ".",
@@ -191,7 +193,9 @@ static void win(struct cluster *cluster)
 static void go_on(struct cluster *cluster)
 {
     struct election *election = &cluster->election;
-    if (election->votes >= cluster->health.size / 2 + 1)
+    if (epoch_highest_claim(cluster) >= election->epoch)
+        begin(cluster);
+    else if (election->votes >= cluster->health.size / 2 + 1)
         win(cluster);
     else if (cluster->now - election->last_request >= ASK_AGAIN)
         ask_for_votes(cluster);

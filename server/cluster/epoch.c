@@ -9,8 +9,11 @@
 
 void epoch_seen(struct cluster *cluster, struct cluster_node *sender, const struct message *message)
 {
-    if (message->current_epoch > cluster->current_epoch) {
-        cluster->current_epoch = message->current_epoch;
+    uint64_t current = message->current_epoch;
+    if (current < message->config_epoch)
+        current = message->config_epoch;
+    if (current > cluster->current_epoch) {
+        cluster->current_epoch = current;
         cluster->revision++;
     }
     if (message->config_epoch > sender->config_epoch) {
@@ -19,9 +22,9 @@ void epoch_seen(struct cluster *cluster, struct cluster_node *sender, const stru
     }
 }
 
-static uint64_t highest(const struct cluster *cluster)
+uint64_t epoch_highest_claim(const struct cluster *cluster)
 {
-    uint64_t highest = cluster->current_epoch;
+    uint64_t highest = 0;
     for (size_t i = 0; i < cluster->nodes.count; i++) {
         if (cluster->nodes.items[i]->config_epoch > highest)
             highest = cluster->nodes.items[i]->config_epoch;
@@ -32,7 +35,9 @@ static uint64_t highest(const struct cluster *cluster)
 bool epoch_bump(struct cluster *cluster)
 {
     struct cluster_node *myself = cluster->myself;
-    uint64_t known = highest(cluster);
+    uint64_t known = epoch_highest_claim(cluster);
+    if (known < cluster->current_epoch)
+        known = cluster->current_epoch;
     if (myself->config_epoch != 0 && myself->config_epoch == known)
         return false;
     cluster->current_epoch = known + 1;

@@ -91,6 +91,7 @@ void failure_answered(struct cluster *cluster, struct cluster_node *node)
 {
     node->pong_received = cluster->now;
     node->ping_sent = 0;
+    crash_answered(node);
     if (node_has(node, NODE_PFAIL)) {
         node->flags &= ~(unsigned)NODE_PFAIL;
         cluster_changed_saved(cluster);

@@ -111,6 +111,7 @@ void cluster_link_connected(struct cluster *cluster, uint64_t id, int64_t now)
         return;
     struct cluster_node *node = link->node;
     link->connected = true;
+    crash_link_up(node);
     cluster->revision++;
     /* A ping that waited on the link before this one still waits: its age must not be lost, or a
      * node that only accepts connections would never be suspected. */

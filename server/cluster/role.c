@@ -14,6 +14,7 @@ void role_become_replica(struct cluster *cluster, struct cluster_node *primary)
     myself->shard_id = primary->shard_id;
     manual_end(cluster);
     cluster_changed_synced(cluster);
+    outgoing_pong_to_all(cluster); /* so that nobody waits for a ping to know */
 }
 
 void role_become_primary(struct cluster *cluster)

@@ -166,7 +166,8 @@ struct cluster_range {
     uint16_t first, last; /* both included */
 };
 
-/* ip and port as the client wrote them, for the error text; bus_port 0: port + 10000. */
+/* ip and port as the client wrote them, for the error text; bus_port
+ * negative: not given (port + 10000). */
 bool cluster_meet(struct cluster *cluster, struct bytes ip, int64_t port, int64_t bus_port,
     int64_t now, struct error *error);
 bool cluster_forget(struct cluster *cluster, struct bytes id, int64_t now, struct error *error);

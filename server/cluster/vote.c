@@ -2,7 +2,11 @@
  * before it leaves); only for an epoch that is not behind; only where the replica's primary has
  * failed in this node's view too, unless the failover is by hand; one in two node timeouts for the
  * replicas of one primary, so that the winner has time to be known; and not where a slot of it is
- * known to have a newer owner than the replica has heard of. */
+ * known to have a newer owner than the replica has heard of.
+ *
+ * Redis has no more rules. Here an epoch that someone has taken without being elected (by the end
+ * of an import, or a takeover) is not given to a winner too: the old primary might be the one who
+ * has it, and there would be two claims on all its slots that nobody could tell apart. */
 #include "server/cluster/cluster.h"
 
 #include <inttypes.h>
@@ -34,6 +38,8 @@ static bool is_granted(
         return deny(cluster, candidate, "the epoch of its request is behind mine");
     if (cluster->last_vote_epoch == cluster->current_epoch)
         return deny(cluster, candidate, "already voted in this epoch");
+    if (epoch_highest_claim(cluster) >= message->current_epoch)
+        return deny(cluster, candidate, "someone has taken this epoch already");
     if (!node_is_replica(candidate))
         return deny(cluster, candidate, "it is a primary");
     if (primary == NULL)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct call;
+typedef void command_fn_t(struct call *call);
 
 /* As COMMAND INFO names them. */
 enum command_flag {

@@ -346,26 +346,45 @@ static unsigned flags_of_request(const struct key_spec *spec, const struct comma
     return spec->flags & ~(unsigned)KEY_VARIABLE_FLAGS;
 }
 
-/* Replies the keys that one specification gives; -1: the arguments make no sense. */
-static int reply_keys_of(struct call *call, const struct command_entry *entry,
-    const struct key_spec *spec, bool with_flags)
+/* For each argument the flags of the first specification that finds a key there. The caller frees.
+ */
+static unsigned *flags_by_argument(
+    const struct command_entry *entry, const struct bytes *argv, int argc, int *positions)
+{
+    unsigned *flags = memory_alloc_zeroed((size_t)argc, sizeof(*flags));
+    for (const struct key_spec *spec = entry->command->keys; spec->begin; spec++) {
+        const struct key_spec alone[] = { *spec, { 0 } };
+        const struct command command = { .name = entry->command->name, .keys = alone };
+        int count = command_keys(&command, argv, argc, positions, argc);
+        for (int i = 0; i < count && i < argc; i++) {
+            if (!flags[positions[i]])
+                flags[positions[i]] = flags_of_request(spec, entry, argv, argc);
+        }
+    }
+    return flags;
+}
+
+static void reply_found_keys(struct call *call, const struct command_entry *entry, bool with_flags)
 {
     const struct bytes *argv = call->argv + 2;
     int argc = call->argc - 2;
-    const struct key_spec alone[] = { *spec, { 0 } };
-    const struct command command = { .name = entry->command->name, .keys = alone };
     int *positions = memory_alloc((size_t)argc * sizeof(*positions));
-    int count = command_keys(&command, argv, argc, positions, argc);
-    unsigned flags = flags_of_request(spec, entry, argv, argc);
-    for (int i = 0; i < count && i < argc; i++) {
-        if (with_flags)
-            reply_array(call->reply, 2);
-        reply_bulk(call->reply, argv[positions[i]]);
-        if (with_flags)
-            reply_flags(call->reply, flags, key_flags);
+    unsigned *flags = with_flags ? flags_by_argument(entry, argv, argc, positions) : NULL;
+    int count = command_keys(entry->command, argv, argc, positions, argc);
+    if (count < 0 || (count == 0 && !(entry->command->flags & CMD_NO_MANDATORY_KEYS))) {
+        reply_error(call->reply, "Invalid arguments specified for command");
+    } else {
+        reply_array(call->reply, (size_t)count);
+        for (int i = 0; i < count; i++) {
+            if (with_flags)
+                reply_array(call->reply, 2);
+            reply_bulk(call->reply, argv[positions[i]]);
+            if (with_flags)
+                reply_flags(call->reply, flags[positions[i]], key_flags);
+        }
     }
+    free(flags);
     free(positions);
-    return count;
 }
 
 static void reply_keys(struct call *call, bool with_flags)
@@ -373,34 +392,15 @@ static void reply_keys(struct call *call, bool with_flags)
     const struct command_entry *container;
     const struct command_entry *entry = command_lookup(call->argv + 2, call->argc - 2, &container);
     int argc = call->argc - 2;
-    if (!entry) {
+    if (!entry)
         reply_error(call->reply, "Invalid command specified");
-        return;
-    }
-    const struct command *command = entry->command;
-    if (!command->keys) {
+    else if (!entry->command->keys)
         reply_error(call->reply, "The command has no key arguments");
-        return;
-    }
-    if ((command->arity > 0 && command->arity != argc) || argc < -command->arity) {
+    else if ((entry->command->arity > 0 && entry->command->arity != argc) ||
+             argc < -entry->command->arity)
         reply_error(call->reply, "Invalid number of arguments specified for command");
-        return;
-    }
-    size_t before = call->reply->bytes.len;
-    struct reply_mark mark = reply_deferred(call->reply);
-    int count = 0;
-    for (const struct key_spec *spec = command->keys; count >= 0 && spec->begin; spec++) {
-        if (spec->flags & KEY_NOT_KEY)
-            continue;
-        int more = reply_keys_of(call, entry, spec, with_flags);
-        count = more < 0 ? -1 : count + more;
-    }
-    if (count > 0 || (count == 0 && command->flags & CMD_NO_MANDATORY_KEYS)) {
-        reply_deferred_array(call->reply, mark, (size_t)count);
-        return;
-    }
-    reply_cut(call->reply, before);
-    reply_error(call->reply, "Invalid arguments specified for command");
+    else
+        reply_found_keys(call, entry, with_flags);
 }
 
 static void command_getkeys(struct call *call)

@@ -1,5 +1,6 @@
 /* CONFIG: the configuration module as commands. */
 #include "server/config.h"
+#include "server/command/background.h"
 #include "server/command/errorstats.h"
 #include "server/command/glob.h"
 #include "server/command/help.h"
@@ -86,18 +87,34 @@ static void config_set(struct call *call)
 
 /* ---- The others ---- */
 
-static void config_rewrite_run(struct call *call)
+static void rewrite(struct reply *reply)
 {
     struct error error;
     if (config_rewrite(&error)) {
         log_write(LOG_NOTICE, "CONFIG REWRITE has written %s", config_file());
-        reply_ok(call->reply);
+        reply_ok(reply);
     } else if (config_file()[0] == '\0') {
-        reply_error(call->reply, "ERR %s", error.text);
+        reply_error(reply, "ERR %s", error.text);
     } else {
         log_write(LOG_WARNING, "CONFIG REWRITE failed: %s: %s", config_file(), error.text);
-        reply_error(call->reply, "ERR Rewriting config file: %s", error.text);
+        reply_error(reply, "ERR Rewriting config file: %s", error.text);
     }
+}
+
+static void rewrite_and_answer(void *arg)
+{
+    struct reply answer = { .protocol = 2 };
+    rewrite(&answer);
+    ticket_reply(arg, answer.bytes);
+}
+
+/* It waits for the disk, which workers do not; only within a transaction there is no other way. */
+static void config_rewrite_run(struct call *call)
+{
+    if (call_can_park(call) && config_file()[0])
+        background_run(0, rewrite_and_answer, call_park(call));
+    else
+        rewrite(call->reply);
 }
 
 static void config_resetstat(struct call *call)

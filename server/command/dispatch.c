@@ -112,10 +112,12 @@ void call_no_effect(struct call *call)
 static void journal_call(struct call *call)
 {
     struct executor *executor = call->executor;
+    if (call->changed)
+        counter_add(&executor->counters.changes, 1);
     bool itself = call->changed && !call->effects_replaced && !call->no_effect && is_journaled(call);
     if (itself && executor->effect_count == 0 && !executor->in_transaction && call->raw.len > 0) {
-        call->session->write_offset =
-            journal_append_raw(executor->journal, (int)call->database, call->raw);
+        call->session->write_offset = journal_append_request(executor->journal,
+            (int)call->database, call->raw, call->argv, (size_t)call->argc);
         return;
     }
     if (itself) {
@@ -318,10 +320,8 @@ void dispatch_call(struct call *call)
         counter_add(&executor->counters.errors, 1);
         errorstats_count(call->reply->last_error);
     }
-    int64_t slow = config_number(CONFIG_SLOWLOG_LOG_SLOWER_THAN);
-    if (__builtin_expect(slow >= 0 && ticks >= clock_us_to_ticks((uint64_t)slow), 0))
-        slowlog_add(call, clock_ticks_to_us(ticks));
-    call->session->last_command = call->entry->id;
+    slowlog_note(call, ticks);
+    call->session->last_command = call->entry->id + 1;
 }
 
 /* The slots of a request with several keys. Returns how many there are (each once, locked), or 0 where the

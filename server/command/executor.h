@@ -18,7 +18,15 @@ struct command_counter {
 
 struct executor_counters {
     _Atomic uint64_t commands, keyspace_hits, keyspace_misses, expired, connections_accepted,
-        bytes_in, bytes_out, redirected, errors, slow_reads;
+        bytes_in, bytes_out, redirected, errors, slow_reads,
+        changes; /* commands that changed something, for save points */
+};
+
+/* Of a session's connection, in bytes. */
+struct session_figures {
+    size_t input, input_free, output_buffer, output_blobs, output_memory, memory;
+    bool is_writing; /* its socket was full */
+    int fd;
 };
 
 struct executor {
@@ -39,6 +47,14 @@ struct executor {
     struct session *(*find_session)(struct executor *executor, uint64_t id);
     /* Goes on with a session that was parked or told to retry; only in its thread. */
     void (*resume)(struct session *session);
+    /* Visits all sessions, executor after executor, each in its own thread: visit for each session, then done
+     * once, in this executor's thread. Only there. */
+    void (*visit)(struct executor *asker, void (*visit)(void *arg, struct session *session),
+        void (*done)(void *arg), void *arg);
+    /* What the connection of a session takes; in its thread. */
+    void (*measure)(const struct session *session, struct session_figures *figures);
+    /* Closes the session's connection; in its thread. */
+    void (*close)(struct session *session);
     /* Tries again what was told to retry; posted by executor_retry_all. */
     void (*retry_waiting)(struct executor *executor);
     void *worker;                /* net's */

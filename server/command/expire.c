@@ -9,7 +9,7 @@
 #include "server/command/key.h"
 #include "server/command/watch.h"
 #include "server/journal/journal.h"
-#include "server/net/periodic.h"
+#include "server/periodic.h"
 
 #include "common/memory.h"
 #include "common/resp.h"

@@ -12,7 +12,7 @@
 #include "server/command/stats.h"
 #include "server/config.h"
 #include "server/memory_usage.h"
-#include "server/net/periodic.h"
+#include "server/periodic.h"
 #include "server/store/lazy.h"
 
 #include <inttypes.h>
@@ -218,7 +218,7 @@ static void tell_memory(struct buffer *out)
 
 static void tell_stats(struct buffer *out)
 {
-    struct stats_total total;
+    struct executor_counters total;
     struct stats_rates rates;
     stats_total(&total);
     stats_rates(&rates);
@@ -239,7 +239,7 @@ static void tell_stats(struct buffer *out)
 static void tell_commandstats(struct buffer *out)
 {
     for (unsigned id = 0; id < command_count(); id++) {
-        struct stats_command command;
+        struct command_counter command;
         stats_command(id, &command);
         if (!command.calls && !command.rejected && !command.failed)
             continue;

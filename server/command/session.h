@@ -44,7 +44,7 @@ struct session {
     char *name, *library_name, *library_version; /* owned; NULL: not set */
     char peer[64], local[64];     /* address:port, written once before anyone else sees the session */
     int64_t created_ms, active_ms; /* Unix time */
-    unsigned last_command;        /* id of the last command, for CLIENT LIST */
+    unsigned last_command;        /* 1 + id of the last command, for CLIENT LIST; 0: none yet */
     uint64_t write_offset;        /* journal offset after its last write, for WAIT */
     void *connection;             /* net's; NULL for sessions without one */
     void *replica;                /* replication's, of a SESSION_REPLICA */

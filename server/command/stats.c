@@ -5,68 +5,72 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { FIELDS = sizeof(struct stats_total) / sizeof(uint64_t), RESETS_MAX = 16, SAMPLES = 16 };
+enum { RESETS_MAX = 16, SAMPLES = 16 };
 
-_Static_assert(sizeof(struct stats_total) == sizeof(struct executor_counters), "the same fields");
-_Static_assert(sizeof(struct stats_command) == sizeof(struct command_counter), "the same fields");
-
-enum { COMMAND_FIELDS = sizeof(struct stats_command) / sizeof(uint64_t) };
+/* Both structures are nothing but counters. */
+enum {
+    FIELDS = sizeof(struct executor_counters) / sizeof(uint64_t),
+    COMMAND_FIELDS = sizeof(struct command_counter) / sizeof(uint64_t),
+};
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards all below but `resets` */
-static struct stats_total taken_off;
-static struct stats_command *commands_taken_off; /* command_count() of them; NULL before a reset */
+static struct executor_counters taken_off;
+static struct command_counter
+    *commands_taken_off; /* command_count() of them; NULL before a reset */
 
 /* One look at the counters; the rates are between the oldest and the newest. */
 static struct sample {
     int64_t at_ms;
-    struct stats_total total;
+    struct executor_counters total;
 } samples[SAMPLES];
 static size_t sample_count; /* ever taken */
 
 static void (*resets[RESETS_MAX])(void); /* written before any thread runs */
 static size_t reset_count;
 
-/* Adds so many counters, which follow each other, to the sums. */
-static void add(uint64_t *sums, const _Atomic uint64_t *counters, size_t count)
+/* The sums belong to the caller alone, so plain loads and stores do for them. */
+static uint64_t value_of(const _Atomic uint64_t *counter)
 {
-    for (size_t i = 0; i < count; i++)
-        sums[i] += atomic_load_explicit(&counters[i], memory_order_relaxed);
+    return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
-static void sum_total(struct stats_total *total)
+/* Adds so many counters, which follow each other, to the sums; sign -1 takes them off. */
+static void add(_Atomic uint64_t *sums, const _Atomic uint64_t *counters, size_t count, int sign)
 {
-    *total = (struct stats_total){ 0 };
+    for (size_t i = 0; i < count; i++) {
+        uint64_t value = sign < 0 ? 0 - value_of(&counters[i]) : value_of(&counters[i]);
+        atomic_store_explicit(&sums[i], value_of(&sums[i]) + value, memory_order_relaxed);
+    }
+}
+
+static void sum_total(struct executor_counters *total)
+{
+    memset(total, 0, sizeof(*total));
     for (unsigned i = 0; i < executor_count(); i++)
-        add(&total->commands, &executor_at(i)->counters.commands, FIELDS);
+        add(&total->commands, &executor_at(i)->counters.commands, FIELDS, 1);
 }
 
-static void sum_command(unsigned id, struct stats_command *command)
+static void sum_command(unsigned id, struct command_counter *command)
 {
-    *command = (struct stats_command){ 0 };
+    memset(command, 0, sizeof(*command));
     for (unsigned i = 0; i < executor_count(); i++)
-        add(&command->calls, &executor_at(i)->commands[id].calls, COMMAND_FIELDS);
+        add(&command->calls, &executor_at(i)->commands[id].calls, COMMAND_FIELDS, 1);
 }
 
-static void take_off(uint64_t *sums, const uint64_t *less, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        sums[i] -= less[i];
-}
-
-void stats_total(struct stats_total *total)
+void stats_total(struct executor_counters *total)
 {
     pthread_mutex_lock(&mutex);
     sum_total(total);
-    take_off(&total->commands, &taken_off.commands, FIELDS);
+    add(&total->commands, &taken_off.commands, FIELDS, -1);
     pthread_mutex_unlock(&mutex);
 }
 
-void stats_command(unsigned id, struct stats_command *command)
+void stats_command(unsigned id, struct command_counter *command)
 {
     pthread_mutex_lock(&mutex);
     sum_command(id, command);
     if (commands_taken_off)
-        take_off(&command->calls, &commands_taken_off[id].calls, COMMAND_FIELDS);
+        add(&command->calls, &commands_taken_off[id].calls, COMMAND_FIELDS, -1);
     pthread_mutex_unlock(&mutex);
 }
 

@@ -4,19 +4,9 @@
 
 #include "server/command/executor.h"
 
-/* The fields of struct executor_counters. */
-struct stats_total {
-    uint64_t commands, keyspace_hits, keyspace_misses, expired, connections_accepted, bytes_in,
-        bytes_out, redirected, errors, slow_reads;
-};
-
-struct stats_command {
-    uint64_t calls, ticks, rejected, failed;
-};
-
-/* Any thread. */
-void stats_total(struct stats_total *total);
-void stats_command(unsigned id, struct stats_command *command);
+/* Any thread. The sums have the form of what they add up. */
+void stats_total(struct executor_counters *total);
+void stats_command(unsigned id, struct command_counter *command);
 
 /* Everything counts from zero again. The counters themselves belong to the executors' threads and
  * go on: what they had is remembered and taken off. */

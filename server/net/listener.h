@@ -14,9 +14,6 @@ bool listener_open(struct event_base *base, const char *bind, int port, int back
 /* Closes them, and removes the Unix socket. */
 void listener_close(void);
 
-/* Opens listening sockets for someone else (the cluster bus): fds has room for max; returns how many, or -1. */
-int listener_sockets(const char *bind, int port, int backlog, int *fds, int max, struct error *error);
-
 uint64_t listener_rejected(void); /* clients over maxclients */
 
 #endif

@@ -17,8 +17,8 @@
 #include "server/journal/gate.h"
 #include "server/journal/journal.h"
 #include "server/log.h"
-#include "server/net/mailbox.h"
-#include "server/net/periodic.h"
+#include "server/mailbox.h"
+#include "server/periodic.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -354,8 +354,6 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     }
 }
 
-/* ---- Life ---- */
-
 static void post(struct executor *executor, void (*fn)(void *arg), void *arg)
 {
     worker_post(executor->worker, fn, arg);
@@ -365,6 +363,68 @@ void worker_post(struct worker *worker, void (*fn)(void *arg), void *arg)
 {
     mailbox_post(worker->mailbox, fn, arg);
 }
+
+/* ---- Visiting all sessions ---- */
+
+struct round {
+    struct executor *asker;
+    unsigned next;
+    void (*visit)(void *arg, struct session *session);
+    void (*done)(void *arg);
+    void *arg;
+};
+
+static void finish_round(void *arg)
+{
+    struct round *round = arg;
+    round->done(round->arg);
+    free(round);
+}
+
+static void visit_worker(void *arg)
+{
+    struct round *round = arg;
+    struct worker *worker = &workers[round->next++];
+    for (struct connection *connection = worker->connections, *next; connection;
+         connection = next) {
+        next = connection->next; /* visit may close it */
+        round->visit(round->arg, &connection->session);
+    }
+    if (round->next < net.workers)
+        worker_post(&workers[round->next], visit_worker, round);
+    else
+        worker_post(round->asker->worker, finish_round, round);
+}
+
+static void visit_all(struct executor *asker, void (*visit)(void *arg, struct session *session),
+    void (*done)(void *arg), void *arg)
+{
+    struct round *round = memory_alloc(sizeof(*round));
+    *round = (struct round){ .asker = asker, .visit = visit, .done = done, .arg = arg };
+    worker_post(&workers[0], visit_worker, round);
+}
+
+static void close_session(struct session *session)
+{
+    connection_close(connection_of(session));
+}
+
+static void measure(const struct session *session, struct session_figures *figures)
+{
+    const struct connection *connection = session->connection;
+    const struct reply *reply = &session->reply;
+    *figures = (struct session_figures){ .input = connection->input.len,
+        .input_free = connection->input.capacity - connection->input.len,
+        .output_buffer = reply->bytes.len - connection->sent,
+        .output_blobs = reply->blob_count - connection->blobs_sent,
+        .output_memory = reply->bytes.capacity + reply->blob_size,
+        .is_writing = connection->writing,
+        .fd = connection->fd };
+    figures->memory = sizeof(*connection) + connection->input.capacity + figures->output_memory +
+                      connection->reader.capacity * sizeof(struct bytes);
+}
+
+/* ---- Life ---- */
 
 static struct session *find_session(struct executor *executor, uint64_t id)
 {
@@ -414,6 +474,9 @@ static bool worker_init(struct worker *worker, unsigned number, struct error *er
     executor->find_session = find_session;
     executor->resume = resume;
     executor->retry_waiting = retry_waiting;
+    executor->visit = visit_all;
+    executor->measure = measure;
+    executor->close = close_session;
     executor->now = clock_unix_ms();
     worker->executor = executor;
     struct event *tick = event_new(worker->base, -1, EV_PERSIST, on_tick, worker);
@@ -522,42 +585,4 @@ void net_adopt(int fd, const char *peer, const char *local, bool unix_socket)
         adopt(newcomer);
     else
         worker_post(least, adopt, newcomer);
-}
-
-/* ---- Visiting all sessions ---- */
-
-struct round {
-    struct executor *asker;
-    unsigned next;
-    void (*visit)(void *arg, struct session *session);
-    void (*done)(void *arg);
-    void *arg;
-};
-
-static void finish_round(void *arg)
-{
-    struct round *round = arg;
-    round->done(round->arg);
-    free(round);
-}
-
-static void visit_worker(void *arg)
-{
-    struct round *round = arg;
-    struct worker *worker = &workers[round->next++];
-    for (struct connection *connection = worker->connections; connection;
-         connection = connection->next)
-        round->visit(round->arg, &connection->session);
-    if (round->next < net.workers)
-        worker_post(&workers[round->next], visit_worker, round);
-    else
-        worker_post(round->asker->worker, finish_round, round);
-}
-
-void net_visit(struct executor *asker, void (*visit)(void *arg, struct session *session),
-    void (*done)(void *arg), void *arg)
-{
-    struct round *round = memory_alloc(sizeof(*round));
-    *round = (struct round){ .asker = asker, .visit = visit, .done = done, .arg = arg };
-    worker_post(&workers[0], visit_worker, round);
 }

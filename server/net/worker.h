@@ -58,9 +58,4 @@ void worker_post(struct worker *worker, void (*fn)(void *arg), void *arg);
 void net_adopt(int fd, const char *peer, const char *local, bool unix_socket);
 size_t net_client_count(void);
 
-/* Visits all sessions, worker after worker, each in its own thread: visit for each session, then done once, in the
- * thread that has asked (the executor). From an executor's thread. */
-void net_visit(struct executor *asker, void (*visit)(void *arg, struct session *session),
-    void (*done)(void *arg), void *arg);
-
 #endif

@@ -167,8 +167,8 @@ static void write_all(struct snapshotter *snapshotter, struct rdb_preamble *prea
     rdb_writer_init(&writer, &options);
     rdb_write_preamble(&writer, preamble);
     walk_run(&snapshotter->walk, &writer);
-    atomic_store(&snapshotter->running, false);
     rdb_write_end(&writer, NULL);
+    atomic_store(&snapshotter->running, false);
     rdb_writer_free(&writer);
 }
 

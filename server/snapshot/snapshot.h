@@ -68,9 +68,9 @@ void snapshotter_cancel(struct snapshotter *snapshotter, const char *reason);
 
 /* For INFO persistence. Any thread; may be a moment old. */
 struct snapshot_progress {
-    bool running;            /* between the moment and the end of the walk */
-    bool waiting;            /* targets wait for the next one */
-    int64_t started;         /* Unix time in seconds */
+    bool running;    /* from the moment until the last byte is written (finish may still come) */
+    bool waiting;    /* targets wait for the next one */
+    int64_t started; /* Unix time in seconds */
     uint64_t keys_total;     /* keys at the moment */
     uint64_t keys_done;      /* of them, written */
     uint64_t preserved;      /* bytes of old values that wait to be written now */

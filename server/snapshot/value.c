@@ -62,12 +62,26 @@ void value_write_record(struct rdb_writer *writer, const struct entry *entry)
     value_write(writer, entry);
 }
 
-struct entry *value_read(struct rdb_reader *reader, const struct rdb_key *key, struct error *error)
+/* The form that is read from values of this type byte, or NULL. */
+static const struct form *form_to_read(uint8_t type)
 {
     for (size_t i = 0; i < FORMS; i++) {
-        if (forms[i].rdb_type == key->type)
-            return forms[i].read(reader, key, error);
+        if (forms[i].rdb_type == type)
+            return &forms[i];
     }
+    return NULL;
+}
+
+bool value_is_known(uint8_t type)
+{
+    return form_to_read(type) != NULL;
+}
+
+struct entry *value_read(struct rdb_reader *reader, const struct rdb_key *key, struct error *error)
+{
+    const struct form *form = form_to_read(key->type);
+    if (form)
+        return form->read(reader, key, error);
     rdb_refuse_type(reader, key, error);
     return NULL;
 }

@@ -14,6 +14,8 @@ void value_write(struct rdb_writer *writer, const struct entry *entry);
 /* Expiry, type, key and value: one record of a file. */
 void value_write_record(struct rdb_writer *writer, const struct entry *entry);
 
+/* Whether value_read knows this type byte. */
+bool value_is_known(uint8_t type);
 /* Reads the value that the reader stands before and makes an entry of it, the caller's. NULL and
  * error where it is damaged or of a type that no row is there for. The key's bytes must not lie in
  * the reader, but for those of the record just read. expiry: Unix time in ms or ENTRY_NO_EXPIRY. */

@@ -1,4 +1,4 @@
-#include "server/net/periodic.h"
+#include "server/periodic.h"
 
 #include <assert.h>
 

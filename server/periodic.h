@@ -1,6 +1,6 @@
 /* What must be done some ten times a second in the workers' threads: modules register, before the workers start. */
-#ifndef SERVER_NET_PERIODIC_H
-#define SERVER_NET_PERIODIC_H
+#ifndef SERVER_PERIODIC_H
+#define SERVER_PERIODIC_H
 
 #include "server/command/executor.h"
 #include <stdbool.h>

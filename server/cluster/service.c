@@ -1,0 +1,563 @@
+/* The bus thread. Everything that happens to the cluster (a message, a link that breaks, a tick, a
+ * command) is one call of the state machine, after which its effects are carried out in their
+ * order. When it shows a new revision the slots' serving fields are brought up to date, and a new
+ * view is published: fields of slots that are gained are set before the view, those of lost ones
+ * after it, so a client is at worst sent to the right node a moment early. */
+#include "server/cluster/service.h"
+
+#include "common/memory.h"
+#include "server/clock.h"
+#include "server/cluster/bus.h"
+#include "server/cluster/nodes_conf.h"
+#include "server/cluster/route.h"
+#include "server/config.h"
+#include "server/log.h"
+#include "server/mailbox.h"
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+enum { TICK_MS = 100, BUS_PORT_OFFSET = 10000, BACKLOG = 511 };
+
+/* A view and how many hold it; the newest is held once for being it. Guarded by views.mutex. */
+struct published {
+    struct published *next;
+    struct cluster_view *view;
+    unsigned holders;
+};
+
+static struct {
+    pthread_mutex_t mutex;
+    struct published *first; /* the newest; behind it older ones that somebody still holds */
+} views = { .mutex = PTHREAD_MUTEX_INITIALIZER };
+
+/* The bus thread's, or, before it runs, the main thread's. */
+static struct {
+    struct store *store;
+    const struct cluster_hooks *hooks;
+    struct cluster *cluster; /* NULL without cluster-enabled */
+    struct nodes_conf *conf;
+    struct event_base *base;
+    struct mailbox *mailbox;
+    struct bus *bus;
+    uint64_t revision;           /* of the newest view */
+    uint8_t serving[SLOT_COUNT]; /* what the slots' fields say; enum slot_serving */
+    int64_t unix_start, monotonic_start;
+    pthread_t thread;
+    bool running;
+} service;
+
+/* Unix time that never goes back. */
+static int64_t now_ms(void)
+{
+    return service.unix_start + (clock_monotonic_ms() - service.monotonic_start);
+}
+
+/* ---- The view ---- */
+
+static void drop_unheld(void)
+{
+    for (struct published **at = &views.first->next; *at;) {
+        struct published *old = *at;
+        if (old->holders > 0) {
+            at = &old->next;
+            continue;
+        }
+        *at = old->next;
+        cluster_view_free(old->view);
+        free(old);
+    }
+}
+
+static void publish(struct cluster_view *view)
+{
+    struct published *newest = memory_alloc(sizeof(*newest));
+    *newest = (struct published){ NULL, view, 0 };
+    pthread_mutex_lock(&views.mutex);
+    newest->next = views.first;
+    views.first = newest;
+    drop_unheld();
+    pthread_mutex_unlock(&views.mutex);
+}
+
+const struct cluster_view *cluster_view_hold(void)
+{
+    const struct cluster_view *view = NULL;
+    pthread_mutex_lock(&views.mutex);
+    if (views.first) {
+        views.first->holders++;
+        view = views.first->view;
+    }
+    pthread_mutex_unlock(&views.mutex);
+    return view;
+}
+
+void cluster_view_release(const struct cluster_view *view)
+{
+    if (!view)
+        return;
+    pthread_mutex_lock(&views.mutex);
+    struct published *held = views.first;
+    while (held->view != view)
+        held = held->next;
+    held->holders--;
+    drop_unheld();
+    pthread_mutex_unlock(&views.mutex);
+}
+
+/* ---- What slots say ---- */
+
+static enum slot_serving serving_of(const struct cluster_view *view, unsigned slot)
+{
+    switch (cluster_slot_serving(service.cluster, slot)) {
+    case CLUSTER_SERVING_MINE:
+        return SLOT_MINE;
+    case CLUSTER_SERVING_MIGRATING:
+        return SLOT_MIGRATING;
+    case CLUSTER_SERVING_IMPORTING:
+        return SLOT_IMPORTING;
+    case CLUSTER_SERVING_ELSEWHERE:
+        break;
+    }
+    const struct cluster_view_node *me = &view->nodes[view->myself];
+    bool my_primarys = me->primary != CLUSTER_NO_NODE && view->owner[slot] == me->primary;
+    return my_primarys ? SLOT_REPLICA : SLOT_FOREIGN;
+}
+
+static bool is_mine(enum slot_serving serving)
+{
+    return serving == SLOT_MINE || serving == SLOT_MIGRATING;
+}
+
+/* Sets the fields of the slots that are gained, or of the others. */
+static void set_slots(const struct cluster_view *view, bool gained)
+{
+    for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
+        enum slot_serving serving = serving_of(view, slot);
+        if (serving == service.serving[slot] || is_mine(serving) != gained)
+            continue;
+        struct slot *field = store_slot(service.store, 0, slot);
+        slot_lock_acquire(&field->lock);
+        field->serving = (uint8_t)serving;
+        slot_lock_release(&field->lock);
+        service.serving[slot] = (uint8_t)serving;
+    }
+}
+
+static void show(void)
+{
+    struct cluster_view *view = cluster_view_create(service.cluster, now_ms());
+    bool changed = view->revision != service.revision;
+    service.revision = view->revision;
+    if (changed)
+        set_slots(view, true);
+    publish(view);
+    if (changed)
+        set_slots(view, false);
+}
+
+static void show_if_changed(void)
+{
+    if (cluster_revision(service.cluster) != service.revision)
+        show();
+}
+
+/* ---- Effects ---- */
+
+static void save_conf(const struct cluster_effect *effect)
+{
+    struct buffer text = { 0 };
+    struct error error;
+    cluster_render_conf(service.cluster, &text);
+    if (!nodes_conf_save(service.conf, buffer_bytes(&text), effect->sync, &error)) {
+        log_write(LOG_WARNING, "%s", error.text);
+        log_write(LOG_WARNING,
+            "A node that forgets its votes and epochs could break the cluster: "
+            "ending. Make room for the cluster's configuration file and start again");
+        _Exit(EXIT_FAILURE);
+    }
+    buffer_free(&text);
+}
+
+static void do_connect(const struct cluster_effect *effect)
+{
+    bus_connect(service.bus, effect->link, &effect->address);
+}
+
+static void do_close(const struct cluster_effect *effect)
+{
+    bus_close(service.bus, effect->link);
+}
+
+static void do_send(const struct cluster_effect *effect)
+{
+    bus_send(service.bus, effect->link, effect->bytes);
+}
+
+static void do_slots(const struct cluster_effect *effect)
+{
+    show_if_changed();
+}
+
+static void do_delete_keys(const struct cluster_effect *effect)
+{
+    show_if_changed();
+    service.hooks->delete_keys(effect->slots);
+}
+
+static void do_empty(const struct cluster_effect *effect)
+{
+    service.hooks->empty();
+}
+
+static void do_follow(const struct cluster_effect *effect)
+{
+    show_if_changed();
+    service.hooks->follow(&effect->address);
+}
+
+static void do_lead(const struct cluster_effect *effect)
+{
+    service.hooks->lead();
+    show_if_changed();
+}
+
+static void do_pause(const struct cluster_effect *effect)
+{
+    service.hooks->pause(effect->until);
+    cluster_writes_paused(service.cluster, true, now_ms());
+}
+
+static void do_unpause(const struct cluster_effect *effect)
+{
+    show_if_changed(); /* those who waited are to see who serves them now */
+    service.hooks->unpause();
+}
+
+static void do_state(const struct cluster_effect *effect)
+{
+    show_if_changed();
+    service.hooks->state(effect->ok);
+}
+
+static void do_publish(const struct cluster_effect *effect)
+{
+    service.hooks->publish(effect->sharded, effect->channel, effect->message);
+}
+
+static void do_log(const struct cluster_effect *effect)
+{
+    log_write(effect->level, "%s", effect->text);
+}
+
+static void (*const effect_table[])(const struct cluster_effect *effect) = {
+    [CLUSTER_EFFECT_CONNECT] = do_connect,
+    [CLUSTER_EFFECT_CLOSE] = do_close,
+    [CLUSTER_EFFECT_SEND] = do_send,
+    [CLUSTER_EFFECT_SAVE] = save_conf,
+    [CLUSTER_EFFECT_SLOTS] = do_slots,
+    [CLUSTER_EFFECT_DELETE_KEYS] = do_delete_keys,
+    [CLUSTER_EFFECT_EMPTY_DATA] = do_empty,
+    [CLUSTER_EFFECT_FOLLOW] = do_follow,
+    [CLUSTER_EFFECT_LEAD] = do_lead,
+    [CLUSTER_EFFECT_PAUSE] = do_pause,
+    [CLUSTER_EFFECT_UNPAUSE] = do_unpause,
+    [CLUSTER_EFFECT_STATE] = do_state,
+    [CLUSTER_EFFECT_PUBLISH] = do_publish,
+    [CLUSTER_EFFECT_LOG] = do_log,
+};
+
+static void drain(void)
+{
+    struct cluster_effect effect;
+    while (cluster_next_effect(service.cluster, &effect))
+        effect_table[effect.kind](&effect);
+    bus_flush(service.bus);
+    show_if_changed();
+}
+
+/* ---- Events of the bus ---- */
+
+static uint64_t on_accepted(void *arg, const char *peer_ip, const char *local_ip)
+{
+    uint64_t link = cluster_link_accepted(service.cluster, peer_ip, local_ip, now_ms());
+    drain();
+    return link;
+}
+
+static void on_connected(void *arg, uint64_t link)
+{
+    cluster_link_connected(service.cluster, link, now_ms());
+    drain();
+}
+
+static void on_refused(void *arg, uint64_t link)
+{
+    cluster_link_refused(service.cluster, link, now_ms());
+    drain();
+}
+
+static void on_broken(void *arg, uint64_t link)
+{
+    cluster_link_broken(service.cluster, link, now_ms());
+    drain();
+}
+
+static void on_message(void *arg, uint64_t link, const void *data, size_t len)
+{
+    cluster_receive(service.cluster, link, data, len, now_ms());
+    drain();
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+    cluster_tick(service.cluster, now_ms());
+    drain();
+    show(); /* for the times of pings and pongs */
+}
+
+struct errand {
+    void (*fn)(struct cluster *cluster, int64_t now, void *arg);
+    void (*done)(void *arg);
+    void *arg;
+};
+
+static void run_errand(void *arg)
+{
+    struct errand *errand = arg;
+    errand->fn(service.cluster, now_ms(), errand->arg);
+    drain();
+    if (errand->done)
+        errand->done(errand->arg);
+    free(errand);
+}
+
+void cluster_service_post(
+    void (*fn)(struct cluster *cluster, int64_t now, void *arg), void (*done)(void *arg), void *arg)
+{
+    struct errand *errand = memory_alloc(sizeof(*errand));
+    *errand = (struct errand){ fn, done, arg };
+    mailbox_post(service.mailbox, run_errand, errand);
+}
+
+/* ---- Configuration ---- */
+
+static void copy_text(enum config_id id, char *out, size_t size)
+{
+    char *text = config_text(id);
+    snprintf(out, size, "%s", text);
+    free(text);
+}
+
+static uint16_t bus_port(void)
+{
+    int64_t port = config_number(CONFIG_CLUSTER_PORT);
+    return (uint16_t)(port ? port : config_number(CONFIG_PORT) + BUS_PORT_OFFSET);
+}
+
+static void read_config(struct cluster_config *config)
+{
+    *config = (struct cluster_config){
+        .node_timeout = config_number(CONFIG_CLUSTER_NODE_TIMEOUT),
+        .require_full_coverage = config_is(CONFIG_CLUSTER_REQUIRE_FULL_COVERAGE),
+        .allow_reads_when_down = config_is(CONFIG_CLUSTER_ALLOW_READS_WHEN_DOWN),
+        .allow_replica_migration = config_is(CONFIG_CLUSTER_ALLOW_REPLICA_MIGRATION),
+        .replica_no_failover = config_is(CONFIG_CLUSTER_REPLICA_NO_FAILOVER),
+        .replica_validity_factor = (int)config_number(CONFIG_CLUSTER_REPLICA_VALIDITY_FACTOR),
+        .migration_barrier = (int)config_number(CONFIG_CLUSTER_MIGRATION_BARRIER),
+        .replica_ping_period = config_number(CONFIG_REPL_PING_REPLICA_PERIOD) * 1000,
+        .listen = { .port = (uint16_t)config_number(CONFIG_PORT), .bus_port = bus_port() },
+        .announce_port = (uint16_t)config_number(CONFIG_CLUSTER_ANNOUNCE_PORT),
+        .announce_bus_port = (uint16_t)config_number(CONFIG_CLUSTER_ANNOUNCE_BUS_PORT),
+    };
+    copy_text(CONFIG_CLUSTER_ANNOUNCE_IP, config->announce_ip, sizeof(config->announce_ip));
+    copy_text(CONFIG_CLUSTER_ANNOUNCE_HOSTNAME, config->announce_hostname,
+        sizeof(config->announce_hostname));
+}
+
+static void reconfigure(struct cluster *cluster, int64_t now, void *arg)
+{
+    struct cluster_config config;
+    read_config(&config);
+    cluster_configure(cluster, &config, now);
+}
+
+static bool config_changed(enum config_id id, struct error *error)
+{
+    if (service.cluster)
+        cluster_service_post(reconfigure, NULL, NULL);
+    return true;
+}
+
+/* The directives that the state machine looks at and that may change while it runs. */
+static const enum config_id watched_config[] = {
+    CONFIG_CLUSTER_NODE_TIMEOUT,
+    CONFIG_CLUSTER_REQUIRE_FULL_COVERAGE,
+    CONFIG_CLUSTER_ALLOW_READS_WHEN_DOWN,
+    CONFIG_CLUSTER_ALLOW_REPLICA_MIGRATION,
+    CONFIG_CLUSTER_REPLICA_NO_FAILOVER,
+    CONFIG_CLUSTER_REPLICA_VALIDITY_FACTOR,
+    CONFIG_CLUSTER_MIGRATION_BARRIER,
+    CONFIG_CLUSTER_ANNOUNCE_IP,
+    CONFIG_CLUSTER_ANNOUNCE_PORT,
+    CONFIG_CLUSTER_ANNOUNCE_BUS_PORT,
+    CONFIG_CLUSTER_ANNOUNCE_HOSTNAME,
+};
+
+/* ---- What the state machine asks ---- */
+
+static void host_random(void *context, void *out, size_t len)
+{
+    if (getrandom(out, len, 0) != (ssize_t)len)
+        abort();
+}
+
+static struct cluster_replication host_replication(void *context)
+{
+    return service.hooks->replication();
+}
+
+static size_t host_count_keys(void *context, unsigned number)
+{
+    struct slot *slot = store_slot(service.store, 0, number);
+    slot_lock_acquire(&slot->lock);
+    size_t count = slot->table.used;
+    slot_lock_release(&slot->lock);
+    return count;
+}
+
+static size_t host_count_all_keys(void *context)
+{
+    return (size_t)store_key_count(service.store, 0);
+}
+
+static const struct cluster_host host = { NULL, host_random, host_replication, host_count_keys,
+    host_count_all_keys };
+
+/* ---- Life ---- */
+
+static bool restore(struct error *error)
+{
+    struct topology saved = { 0 };
+    bool found;
+    if (!nodes_conf_load(service.conf, &saved, &found, error))
+        return false;
+    struct cluster_config config;
+    read_config(&config);
+    service.cluster = cluster_create(&config, &host, found ? &saved : NULL, now_ms(), error);
+    topology_free(&saved);
+    return service.cluster != NULL;
+}
+
+bool cluster_service_open(
+    struct store *store, const struct cluster_hooks *hooks, struct error *error)
+{
+    service.store = store;
+    service.hooks = hooks;
+    service.unix_start = clock_unix_ms();
+    service.monotonic_start = clock_monotonic_ms();
+    for (size_t i = 0; i < sizeof(watched_config) / sizeof(*watched_config); i++)
+        config_on_change(watched_config[i], config_changed);
+    if (!config_is(CONFIG_CLUSTER_ENABLED))
+        return true;
+    char *path = config_text(CONFIG_CLUSTER_CONFIG_FILE);
+    service.conf = nodes_conf_open(path, error);
+    free(path);
+    if (!service.conf || !restore(error))
+        return false;
+    service.base = event_base_new();
+    service.mailbox = mailbox_create(service.base);
+    service.bus = bus_create(service.base, &(struct bus_handler){ on_accepted, on_connected,
+                                               on_refused, on_broken, on_message, NULL });
+    hooks->state(cluster_is_ok(service.cluster));
+    show();
+    return true;
+}
+
+void cluster_service_data_loaded(void)
+{
+    if (service.cluster)
+        cluster_verify_keys(service.cluster, now_ms());
+}
+
+static void *run(void *arg)
+{
+    drain();
+    event_base_dispatch(service.base);
+    return NULL;
+}
+
+bool cluster_service_start(struct error *error)
+{
+    if (!service.cluster)
+        return true;
+    char *bind = config_text(CONFIG_BIND);
+    bool listens = bus_listen(service.bus, bind, bus_port(), BACKLOG, error);
+    free(bind);
+    if (!listens)
+        return false;
+    struct event *tick = event_new(service.base, -1, EV_PERSIST, on_tick, NULL);
+    event_add(tick, &(struct timeval){ 0, TICK_MS * 1000 });
+    if (pthread_create(&service.thread, NULL, run, NULL) != 0)
+        return error_set(error, "cannot start the cluster bus thread: %m");
+    service.running = true;
+    return true;
+}
+
+static void stop(void *arg)
+{
+    event_base_loopbreak(service.base);
+}
+
+void cluster_service_stop(void)
+{
+    if (service.running) {
+        mailbox_post(service.mailbox, stop, NULL);
+        pthread_join(service.thread, NULL);
+        service.running = false;
+    }
+    if (service.bus)
+        bus_destroy(service.bus);
+    service.bus = NULL;
+    nodes_conf_close(service.conf);
+    service.conf = NULL;
+}
+
+struct cluster_service_link cluster_service_link_state(uint64_t link)
+{
+    struct cluster_service_link state = { 0 };
+    state.unsent = bus_unsent(service.bus, link, &state.allocated, &state.is_writing);
+    return state;
+}
+
+uint64_t cluster_service_links_closed(void)
+{
+    return service.bus ? bus_overflows(service.bus) : 0;
+}
+
+/* ---- Addresses for clients ---- */
+
+static bool endpoint_of(const struct cluster_view *view, uint16_t node, char *endpoint)
+{
+    if (node == CLUSTER_NO_NODE || node == view->myself)
+        return false;
+    const struct address *address = &view->nodes[node].address;
+    snprintf(endpoint, CLUSTER_ENDPOINT_MAX, "%s:%u", address->ip, (unsigned)address->port);
+    return true;
+}
+
+bool cluster_slot_owner(unsigned slot, char *endpoint)
+{
+    const struct cluster_view *view = cluster_view_hold();
+    bool found = view && endpoint_of(view, view->owner[slot], endpoint);
+    cluster_view_release(view);
+    return found;
+}
+
+bool cluster_slot_target(unsigned slot, char *endpoint)
+{
+    const struct cluster_view *view = cluster_view_hold();
+    bool found = view && endpoint_of(view, view->migrating_to[slot], endpoint);
+    cluster_view_release(view);
+    return found;
+}

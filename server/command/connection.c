@@ -1,0 +1,215 @@
+/* What a client says about its connection: PING, HELLO, AUTH, SELECT and the like. CLIENT is in client.c. */
+#include "server/command/families.h"
+
+#include "common/number.h"
+#include "server/command/call.h"
+#include "server/command/client.h"
+#include "server/command/condition.h"
+#include "server/command/dispatch.h"
+#include "server/command/transaction.h"
+#include "server/config.h"
+#include "server/info.h"
+#include <stdlib.h>
+
+static void ping(struct call *call)
+{
+    if (call->argc > 2)
+        call_error_arity(call);
+    else if (call->argc == 2)
+        reply_bulk(call->reply, call->argv[1]);
+    else
+        reply_simple(call->reply, "PONG");
+}
+
+static void echo(struct call *call)
+{
+    reply_bulk(call->reply, call->argv[1]);
+}
+
+static void quit(struct call *call)
+{
+    reply_ok(call->reply);
+    call->session->flags |= SESSION_CLOSE_AFTER_REPLY;
+}
+
+static void select_database(struct call *call)
+{
+    int64_t number;
+    if (!number_parse(call->argv[1], &number)) {
+        reply_error(call->reply, "invalid DB index");
+    } else if (dispatch_is_cluster() && number != 0) {
+        reply_error(call->reply, "SELECT is not allowed in cluster mode");
+    } else if (number < 0 || number >= store_databases(call->store)) {
+        reply_error(call->reply, "DB index is out of range");
+    } else {
+        call->session->database = (unsigned)number;
+        reply_ok(call->reply);
+    }
+}
+
+/* ---- Passwords ---- */
+
+/* Takes as long for a wrong password as for the right one, whatever they have in common. */
+static bool is_password(struct bytes given, const char *password)
+{
+    size_t len = strlen(password);
+    unsigned char difference = (unsigned char)(given.len != len);
+    for (size_t i = 0; i < given.len; i++)
+        difference |= (unsigned char)(given.data[i] ^ (len > 0 ? password[i % len] : 1));
+    return difference == 0;
+}
+
+/* False: the error has been written. */
+static bool authenticate(struct call *call, struct bytes user, struct bytes given)
+{
+    char *password = config_text(CONFIG_REQUIREPASS);
+    bool ok = bytes_equal(user, BYTES("default")) &&
+              (password[0] == '\0' || is_password(given, password));
+    free(password);
+    if (ok)
+        call->session->flags |= SESSION_AUTHENTICATED;
+    else
+        reply_error(
+            call->reply, "WRONGPASS invalid username-password pair or user is disabled.");
+    return ok;
+}
+
+static void auth(struct call *call)
+{
+    if (call->argc > 3) {
+        call_error_syntax(call);
+        return;
+    }
+    if (call->argc == 2 && !config_text_is_set(CONFIG_REQUIREPASS)) {
+        reply_error(call->reply,
+            "AUTH <password> called without any password configured for the default user. Are you "
+            "sure your configuration is correct?");
+        return;
+    }
+    struct bytes user = call->argc == 3 ? call->argv[1] : BYTES("default");
+    if (authenticate(call, user, call->argv[call->argc - 1]))
+        reply_ok(call->reply);
+}
+
+/* ---- HELLO [protover [AUTH user password] [SETNAME name]] ---- */
+
+static void reply_greeting(struct call *call)
+{
+    bool replica = condition_all() & CONDITION_REPLICA;
+    struct reply *reply = call->reply;
+    reply_map(reply, 7);
+    reply_bulk_text(reply, "server");
+    reply_bulk_text(reply, "redis");
+    reply_bulk_text(reply, "version");
+    reply_bulk_text(reply, INFO_REDIS_VERSION);
+    reply_bulk_text(reply, "proto");
+    reply_integer(reply, reply->protocol);
+    reply_bulk_text(reply, "id");
+    reply_integer(reply, (int64_t)call->session->id);
+    reply_bulk_text(reply, "mode");
+    reply_bulk_text(reply, dispatch_is_cluster() ? "cluster" : "standalone");
+    reply_bulk_text(reply, "role");
+    reply_bulk_text(reply, replica ? "replica" : "master");
+    reply_bulk_text(reply, "modules");
+    reply_array(reply, 0);
+}
+
+static void hello(struct call *call)
+{
+    int64_t version = call->reply->protocol;
+    if (call->argc >= 2 && (!number_parse(call->argv[1], &version) || version < 2 || version > 3)) {
+        if (!number_parse(call->argv[1], &version))
+            reply_error(call->reply, "Protocol version is not an integer or out of range");
+        else
+            reply_error(call->reply, "NOPROTO unsupported protocol version");
+        return;
+    }
+    struct bytes name = { NULL, 0 };
+    for (int i = 2; i < call->argc; i++) {
+        int more = call->argc - 1 - i;
+        if (bytes_is(call->argv[i], "AUTH") && more >= 2) {
+            if (!authenticate(call, call->argv[i + 1], call->argv[i + 2]))
+                return;
+            i += 2;
+        } else if (bytes_is(call->argv[i], "SETNAME") && more >= 1) {
+            name = call->argv[++i];
+            if (!client_name_is_valid(call, name))
+                return;
+        } else {
+            reply_error(call->reply, "Syntax error in HELLO option '%.*s'",
+                (int)(call->argv[i].len < 64 ? call->argv[i].len : 64), call->argv[i].data);
+            return;
+        }
+    }
+    if (session_needs_password(call->session)) {
+        reply_error(call->reply,
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "
+            "<proto> AUTH <user> <pass> option can be used to authenticate the client and select the "
+            "RESP protocol version at the same time");
+        return;
+    }
+    if (name.data)
+        client_set_name(call->session, name);
+    call->reply->protocol = (uint8_t)version;
+    reply_greeting(call);
+}
+
+static void reset(struct call *call)
+{
+    struct session *session = call->session;
+    transaction_discard(session);
+    session->flags &= ~(unsigned)(SESSION_ASKING | SESSION_READONLY | SESSION_AUTHENTICATED |
+                                  SESSION_NO_TOUCH | SESSION_REPLY_OFF | SESSION_NO_EVICT);
+    session->database = 0;
+    client_set_name(session, (struct bytes){ "", 0 });
+    session->reply.muted = false;
+    session->reply.protocol = 2;
+    reply_simple(call->reply, "RESET");
+}
+
+/* ---- The table ---- */
+
+enum {
+    ANYTIME = CMD_LOADING | CMD_STALE | CMD_FAST,
+    WITHOUT_AUTH = ANYTIME | CMD_NOSCRIPT | CMD_NO_AUTH | CMD_ALLOW_BUSY,
+};
+
+#define ARGS(...) (const struct command_arg[]) { __VA_ARGS__, { 0 } }
+#define ARG(name, type) { name, type, 0, NULL, 0, NULL, NULL }
+
+static const struct command_arg hello_auth[] = {
+    ARG("username", ARG_STRING), ARG("password", ARG_STRING), { 0 }
+};
+static const struct command_arg hello_args[] = { ARG("protover", ARG_INTEGER),
+    { "username_password", ARG_BLOCK, ARG_OPTIONAL, "AUTH", 0, NULL, hello_auth },
+    { "clientname", ARG_STRING, ARG_OPTIONAL, "SETNAME", 0, NULL, NULL }, { 0 } };
+
+const struct command connection_commands[] = {
+    { "ping", ping, -1, CMD_FAST, .group = "connection", .since = "1.0.0", .complexity = "O(1)",
+        .summary = "Answers PONG, or what it is given",
+        .tips = (const char *const[]){ "request_policy:all_shards",
+            "response_policy:all_succeeded", NULL },
+        .args = ARGS({ "message", ARG_STRING, ARG_OPTIONAL, NULL, 0, NULL, NULL }) },
+    { "echo", echo, 2, ANYTIME, .group = "connection", .since = "1.0.0", .complexity = "O(1)",
+        .summary = "Answers with what it is given", .args = ARGS(ARG("message", ARG_STRING)) },
+    { "auth", auth, -2, WITHOUT_AUTH, .group = "connection", .since = "1.0.0",
+        .complexity = "O(N), N passwords of the user", .summary = "Says who the client is",
+        .history = (const struct command_history[]){
+            { "6.0.0", "Added ACL style (username and password)." }, { 0 } },
+        .args = ARGS({ "username", ARG_STRING, ARG_OPTIONAL, NULL, 0, "6.0.0", NULL },
+            ARG("password", ARG_STRING)) },
+    { "hello", hello, -1, WITHOUT_AUTH, .group = "connection", .since = "6.0.0",
+        .complexity = "O(1)", .summary = "Chooses the protocol, and may say who the client is",
+        .history = (const struct command_history[]){
+            { "6.2.0", "`protover` made optional; when called without arguments, the "
+                       "connection's current protocol version is reported." }, { 0 } },
+        .args = ARGS({ "arguments", ARG_BLOCK, ARG_OPTIONAL, NULL, 0, NULL, hello_args }) },
+    { "quit", quit, -1, WITHOUT_AUTH | CMD_IN_MULTI, .group = "connection", .since = "1.0.0",
+        .complexity = "O(1)", .summary = "Closes the connection" },
+    { "reset", reset, 1, WITHOUT_AUTH | CMD_IN_MULTI, .group = "connection", .since = "6.2.0",
+        .complexity = "O(1)", .summary = "Makes the connection as it was when it was new" },
+    { "select", select_database, 2, ANYTIME, .group = "connection", .since = "1.0.0",
+        .complexity = "O(1)", .summary = "Changes to another database",
+        .args = ARGS(ARG("index", ARG_INTEGER)) },
+    { 0 },
+};

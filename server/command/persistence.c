@@ -1,0 +1,184 @@
+/* SAVE, BGSAVE, LASTSAVE, BGREWRITEAOF, SHUTDOWN. */
+#include "server/command/families.h"
+
+#include "common/memory.h"
+#include "server/command/call.h"
+#include "server/persistence.h"
+#include "server/process.h"
+#include <stdlib.h>
+
+/* ---- SAVE waits, but only its own client does ---- */
+
+struct outcome {
+    struct ticket *ticket;
+    bool ok;
+    struct error error;
+};
+
+static void tell_outcome(struct session *session, void *arg)
+{
+    struct outcome *outcome = arg;
+    if (session && outcome->ok)
+        reply_ok(&session->reply);
+    else if (session)
+        reply_error(&session->reply, "%s", outcome->error.text);
+    free(outcome);
+}
+
+static void saved(void *context, const struct error *error)
+{
+    struct outcome *outcome = context;
+    outcome->ok = error == NULL;
+    if (error)
+        outcome->error = *error;
+    ticket_finish(outcome->ticket, tell_outcome, outcome);
+}
+
+static void save(struct call *call)
+{
+    struct error error;
+    if (!call_can_park(call)) {
+        reply_error(call->reply, "SAVE cannot wait here; use BGSAVE");
+        return;
+    }
+    struct outcome *outcome = memory_alloc_zeroed(1, sizeof(*outcome));
+    outcome->ticket = call_park(call);
+    if (!persistence_save(saved, outcome, &error))
+        saved(outcome, &error);
+}
+
+static void bgsave(struct call *call)
+{
+    struct error error;
+    bool schedule = call->argc == 2 && bytes_is(call->argv[1], "SCHEDULE");
+    if (call->argc > 1 && !schedule)
+        call_error_syntax(call);
+    else if (!persistence_bgsave(schedule, &error))
+        reply_error(call->reply, "%s", error.text);
+    else
+        reply_simple(call->reply, "Background saving started");
+}
+
+static void lastsave(struct call *call)
+{
+    reply_integer(call->reply, persistence_last_save());
+}
+
+static void bgrewriteaof(struct call *call)
+{
+    struct error error;
+    bool scheduled;
+    if (!persistence_rewrite_aof(&scheduled, &error))
+        reply_error(call->reply, "%s", error.text);
+    else
+        reply_simple(call->reply, scheduled ? "Background append only file rewriting scheduled"
+                                            : "Background append only file rewriting started");
+}
+
+/* ---- SHUTDOWN answers only if it does not come to pass ---- */
+
+static void shutdown_refused(void *arg)
+{
+    struct outcome *outcome = arg;
+    error_set(&outcome->error, "ERR Errors trying to SHUTDOWN. Check logs.");
+    ticket_finish(outcome->ticket, tell_outcome, outcome);
+}
+
+static const struct {
+    const char *word;
+    unsigned flag;
+} shutdown_words[] = {
+    { "save", SHUTDOWN_SAVE },
+    { "nosave", SHUTDOWN_NOSAVE },
+    { "now", SHUTDOWN_NOW },
+    { "force", SHUTDOWN_FORCE },
+};
+
+static bool read_shutdown_flag(struct bytes word, unsigned *flags)
+{
+    for (size_t i = 0; i < sizeof(shutdown_words) / sizeof(*shutdown_words); i++) {
+        if (bytes_is(word, shutdown_words[i].word)) {
+            *flags |= shutdown_words[i].flag;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void shut_down(struct call *call)
+{
+    unsigned flags = 0;
+    bool abort_it = false, ok = true;
+    for (int i = 1; i < call->argc; i++) {
+        if (bytes_is(call->argv[i], "abort"))
+            abort_it = true;
+        else
+            ok = ok && read_shutdown_flag(call->argv[i], &flags);
+    }
+    if (!ok || (abort_it && call->argc > 2) ||
+        (flags & SHUTDOWN_SAVE && flags & SHUTDOWN_NOSAVE)) {
+        call_error_syntax(call);
+        return;
+    }
+    if (abort_it) {
+        if (process_shutdown_abort())
+            reply_ok(call->reply);
+        else
+            reply_error(call->reply, "No shutdown in progress.");
+        return;
+    }
+    if (!call_can_park(call)) {
+        process_shutdown_begin(flags, NULL, NULL);
+        reply_ok(call->reply);
+        return;
+    }
+    struct outcome *outcome = memory_alloc_zeroed(1, sizeof(*outcome));
+    outcome->ticket = call_park(call);
+    if (!process_shutdown_begin(flags, shutdown_refused, outcome)) {
+        error_set(&outcome->error, "ERR Shutdown is already in progress.");
+        ticket_finish(outcome->ticket, tell_outcome, outcome);
+    }
+}
+
+#define OPTION(name, word, since_version) \
+    { name, ARG_PURE_TOKEN, ARG_OPTIONAL, word, 0, since_version, NULL }
+
+static const struct command_arg nosave_save[] = {
+    { "nosave", ARG_PURE_TOKEN, 0, "NOSAVE", 0, NULL, NULL },
+    { "save", ARG_PURE_TOKEN, 0, "SAVE", 0, NULL, NULL },
+    { 0 },
+};
+
+const struct command persistence_commands[] = {
+    { "save", save, 1,
+        .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_NO_ASYNC_LOADING | CMD_NO_MULTI,
+        .group = "server", .since = "1.0.0", .complexity = "O(N), N keys in all",
+        .summary = "Writes the data set to the RDB file and answers when that is done" },
+    { "bgsave", bgsave, -1, .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_NO_ASYNC_LOADING,
+        .group = "server", .since = "1.0.0", .complexity = "O(1)",
+        .summary = "Writes the data set to the RDB file in the background",
+        .history = (const struct command_history[]){
+            { "3.2.2", "Added the `SCHEDULE` option." }, { 0 } },
+        .args = (const struct command_arg[]){ OPTION("schedule", "SCHEDULE", "3.2.2"), { 0 } } },
+    { "lastsave", lastsave, 1, .flags = CMD_LOADING | CMD_STALE | CMD_FAST,
+        .categories = "@admin @dangerous", .group = "server", .since = "1.0.0",
+        .complexity = "O(1)",
+        .summary = "Returns the Unix time of the last RDB file that was written",
+        .tips = (const char *const[]){ "nondeterministic_output", NULL } },
+    { "bgrewriteaof", bgrewriteaof, 1,
+        .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_NO_ASYNC_LOADING, .group = "server",
+        .since = "1.0.0", .complexity = "O(1)",
+        .summary = "Rewrites the append-only file in the background, as short as it can be" },
+    { "shutdown", shut_down, -1,
+        .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_ALLOW_BUSY |
+                 CMD_NO_MULTI,
+        .group = "server", .since = "1.0.0", .complexity = "O(N) when saving, N keys in all",
+        .summary = "Saves what is to be saved and ends the server",
+        .history = (const struct command_history[]){
+            { "7.0.0", "Added the `NOW`, `FORCE` and `ABORT` modifiers." }, { 0 } },
+        .args = (const struct command_arg[]){
+            { "nosave_save", ARG_ONEOF, ARG_OPTIONAL, NULL, 0, NULL, nosave_save },
+            OPTION("now", "NOW", "7.0.0"), OPTION("force", "FORCE", "7.0.0"),
+            OPTION("abort", "ABORT", "7.0.0"), { 0 } } },
+    { 0 },
+};
