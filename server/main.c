@@ -6,6 +6,7 @@
 #include "server/command/condition.h"
 #include "server/command/dispatch.h"
 #include "server/command/expire.h"
+#include "server/command/latency.h"
 #include "server/command/slowlog.h"
 #include "server/config.h"
 #include "server/info.h"
@@ -46,6 +47,12 @@ static bool is_option(const char *argument, const char *brief, const char *full)
     return strcmp(argument, brief) == 0 || strcmp(argument, full) == 0;
 }
 
+static bool password_changed(enum config_id id, struct error *error)
+{
+    condition_set(CONDITION_PASSWORD, config_text_is_set(id));
+    return true;
+}
+
 /* What must be there before anything runs: configuration, process, commands. */
 static bool prepare(int argc, char **argv, struct error *error)
 {
@@ -58,12 +65,11 @@ static bool prepare(int argc, char **argv, struct error *error)
     clock_init();
     command_registry_init();
     slowlog_init();
+    latency_init();
     info_init();
     dispatch_init(config_is(CONFIG_CLUSTER_ENABLED));
-    char *password = config_text(CONFIG_REQUIREPASS);
-    condition_set(CONDITION_PASSWORD, password[0] != '\0');
-    free(password);
-    return true;
+    config_on_change(CONFIG_REQUIREPASS, password_changed);
+    return password_changed(CONFIG_REQUIREPASS, error);
 }
 
 /* Loading takes its time, so it has a thread of its own: the workers answer -LOADING meanwhile. Only then does the

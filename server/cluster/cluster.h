@@ -192,6 +192,7 @@ void role_settle(struct cluster *cluster);
 void epoch_seen(
     struct cluster *cluster, struct cluster_node *sender, const struct message *message);
 uint64_t epoch_highest_claim(const struct cluster *cluster); /* of all config epochs known */
+uint64_t epoch_for_election(const struct cluster *cluster);  /* the next one */
 bool epoch_bump(struct cluster *cluster); /* without asking anyone; false: it is the highest */
 void epoch_resolve_collision(
     struct cluster *cluster, const struct cluster_node *sender, const struct message *message);

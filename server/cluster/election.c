@@ -160,7 +160,7 @@ static void begin(struct cluster *cluster)
     election->when = cluster->now;
     election->requested = true;
     election->votes = 0;
-    election->epoch = ++cluster->current_epoch;
+    election->epoch = cluster->current_epoch = epoch_for_election(cluster);
     cluster_changed_synced(cluster);
     cluster_log(cluster, LOG_NOTICE, "Starting a failover election for epoch %" PRIu64 ".",
         election->epoch);

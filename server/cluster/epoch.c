@@ -1,8 +1,13 @@
 /* Epochs are the cluster's logical clock: the current epoch is the highest that anyone has heard
- * of, and a primary's config epoch says how new its claim to its slots is. Each election makes one;
- * an operator's order (takeover, the end of a slot's import) makes one without asking, and if two
- * do so at once the collision is resolved when they hear each other: the one with the smaller ID
- * takes a new one. */
+ * of, and a primary's config epoch says how new its claim to its slots is.
+ *
+ * There are two ways to a new one. An election has it granted by a majority, so no two elections
+ * have the same. But the end of a slot's import and a takeover take one without asking, as Redis
+ * has it, and in a partition that may be the one that an election on the other side is given: two
+ * owners of a slot with one epoch. To keep them apart, elections here use even epochs and whoever
+ * does not ask uses odd ones. (Redis always uses the next one; beside it things are as among Redis
+ * nodes.) Where two that did not ask have taken the same, it is resolved when they hear each other:
+ * the one with the smaller ID takes a new one. */
 #include "server/cluster/cluster.h"
 
 #include <inttypes.h>
@@ -32,17 +37,35 @@ uint64_t epoch_highest_claim(const struct cluster *cluster)
     return highest;
 }
 
+static uint64_t highest(const struct cluster *cluster)
+{
+    uint64_t claimed = epoch_highest_claim(cluster);
+    return claimed > cluster->current_epoch ? claimed : cluster->current_epoch;
+}
+
+uint64_t epoch_for_election(const struct cluster *cluster)
+{
+    return (highest(cluster) | 1) + 1;
+}
+
+static uint64_t epoch_unasked(const struct cluster *cluster)
+{
+    return (highest(cluster) + 1) | 1;
+}
+
+static void take_unasked(struct cluster *cluster)
+{
+    cluster->current_epoch = epoch_unasked(cluster);
+    cluster->myself->config_epoch = cluster->current_epoch;
+    cluster_changed_synced(cluster);
+}
+
 bool epoch_bump(struct cluster *cluster)
 {
     struct cluster_node *myself = cluster->myself;
-    uint64_t known = epoch_highest_claim(cluster);
-    if (known < cluster->current_epoch)
-        known = cluster->current_epoch;
-    if (myself->config_epoch != 0 && myself->config_epoch == known)
+    if (myself->config_epoch != 0 && myself->config_epoch == highest(cluster))
         return false;
-    cluster->current_epoch = known + 1;
-    myself->config_epoch = known + 1;
-    cluster_changed_synced(cluster);
+    take_unasked(cluster);
     cluster_log(cluster, LOG_NOTICE, "New configEpoch set to %" PRIu64, myself->config_epoch);
     return true;
 }
@@ -55,8 +78,7 @@ void epoch_resolve_collision(
         message->config_epoch != myself->config_epoch ||
         memcmp(sender->id.text, myself->id.text, NODE_ID_LEN) <= 0)
         return;
-    myself->config_epoch = ++cluster->current_epoch;
-    cluster_changed_synced(cluster);
+    take_unasked(cluster);
     cluster_log(cluster, LOG_VERBOSE,
         "WARNING: configEpoch collision with node %s. configEpoch set to %" PRIu64, sender->id.text,
         myself->config_epoch);

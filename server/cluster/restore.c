@@ -2,7 +2,7 @@
  * (who answered when) is seen anew. */
 #include "server/cluster/cluster.h"
 
-#include "server/cluster/view.h"
+#include "common/memory.h"
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -87,18 +87,48 @@ bool restore_nodes(struct cluster *cluster, const struct topology *saved, struct
     return true;
 }
 
+static void add_move(
+    struct topology_node *line, unsigned slot, bool importing, const struct cluster_node *peer)
+{
+    if (peer == NULL)
+        return;
+    line->moves = memory_resize(line->moves, (line->move_count + 1) * sizeof(line->moves[0]));
+    line->moves[line->move_count++] = (struct topology_move){ (uint16_t)slot, importing, peer->id };
+}
+
+static void write_line(
+    const struct cluster *cluster, const struct cluster_node *node, struct buffer *out)
+{
+    struct topology_node line = {
+        .id = node->id,
+        .address = node->address,
+        .shard_id = node->shard_id,
+        .flags = node->flags,
+        .ping_sent = node->ping_sent,
+        .pong_received = node->pong_received,
+        .config_epoch = node->config_epoch,
+        .connected = node == cluster->myself || node_is_connected(node),
+        .slots = node->slots,
+    };
+    memcpy(line.hostname, node->hostname, sizeof(line.hostname));
+    if (node->primary != NULL) {
+        line.primary = node->primary->id;
+        line.config_epoch = node->primary->config_epoch;
+    }
+    for (unsigned slot = 0; slot < SLOT_COUNT && node == cluster->myself; slot++) {
+        add_move(&line, slot, false, cluster->slots.migrating_to[slot]);
+        add_move(&line, slot, true, cluster->slots.importing_from[slot]);
+    }
+    topology_write_node(out, &line, true);
+    free(line.moves);
+}
+
 void cluster_render_conf(const struct cluster *cluster, struct buffer *out)
 {
-    struct cluster_view *view = cluster_view_create(cluster, cluster->now);
-    struct topology_node line;
-    for (size_t i = 0; i < view->node_count; i++) {
-        if ((view->nodes[i].flags & NODE_HANDSHAKE) != 0)
-            continue;
-        cluster_view_describe(view, (uint16_t)i, &line);
-        topology_write_node(out, &line, true);
-        free(line.moves);
+    for (size_t i = 0; i < cluster->nodes.count; i++) {
+        if (!node_has(cluster->nodes.items[i], NODE_HANDSHAKE))
+            write_line(cluster, cluster->nodes.items[i], out);
     }
     buffer_printf(out, "vars currentEpoch %" PRIu64 " lastVoteEpoch %" PRIu64 "\n",
         cluster->current_epoch, cluster->last_vote_epoch);
-    cluster_view_free(view);
 }

@@ -4,9 +4,10 @@
  * replicas of one primary, so that the winner has time to be known; and not where a slot of it is
  * known to have a newer owner than the replica has heard of.
  *
- * Redis has no more rules. Here an epoch that someone has taken without being elected (by the end
- * of an import, or a takeover) is not given to a winner too: the old primary might be the one who
- * has it, and there would be two claims on all its slots that nobody could tell apart. */
+ * Redis has no more rules. Here an epoch that someone has taken without being elected is not given
+ * to a winner too (epoch.c keeps them apart, but a Redis node does not): the old primary might be
+ * the one who has it, and there would be two claims on all its slots that nobody could tell apart.
+ */
 #include "server/cluster/cluster.h"
 
 #include <inttypes.h>

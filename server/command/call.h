@@ -55,6 +55,8 @@ struct ticket *call_park(struct call *call);
 void ticket_finish(struct ticket *ticket, void (*finish)(struct session *session, void *arg), void *arg);
 /* The answer is RESP that is ready; takes over the buffer. */
 void ticket_reply(struct ticket *ticket, struct buffer resp);
+/* Sessions that wait for an answer, for INFO. Any thread. */
+size_t ticket_count(void);
 
 /* --- Running commands. --- */
 

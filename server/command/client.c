@@ -89,7 +89,8 @@ static void client_id(struct call *call)
 
 /* ---- One line a client ---- */
 
-static void append_flags(struct buffer *out, const struct session *session)
+/* `asks`: the session waits for nothing but this. */
+static void append_flags(struct buffer *out, const struct session *session, bool asks)
 {
     static const struct {
         unsigned flag;
@@ -110,7 +111,7 @@ static void append_flags(struct buffer *out, const struct session *session)
     if (atomic_load(&session->watch_broken))
         buffer_append_char(out, 'd');
     for (size_t i = 0; i < sizeof(letters) / sizeof(*letters); i++) {
-        if (session->flags & letters[i].flag)
+        if (session->flags & letters[i].flag && !(asks && letters[i].flag == SESSION_PARKED))
             buffer_append_char(out, letters[i].letter);
     }
     if (out->len == before)
@@ -118,7 +119,8 @@ static void append_flags(struct buffer *out, const struct session *session)
 }
 
 /* In the session's thread. */
-static void describe(struct buffer *out, const struct session *session, int64_t now)
+static void describe(
+    struct buffer *out, const struct session *session, int64_t now, bool asks)
 {
     struct session_figures figures = { 0 };
     session->executor->measure(session, &figures);
@@ -126,7 +128,7 @@ static void describe(struct buffer *out, const struct session *session, int64_t 
         (unsigned long long)session->id, session->peer, session->local, figures.fd,
         session->name ? session->name : "", (long long)(now - session->created_ms) / 1000,
         (long long)(now - session->active_ms) / 1000);
-    append_flags(out, session);
+    append_flags(out, session, asks);
     buffer_printf(out,
         " db=%u sub=0 psub=0 ssub=0 multi=%d qbuf=%zu qbuf-free=%zu argv-mem=0 multi-mem=0 rbs=%zu "
         "rbp=%zu obl=%zu oll=%zu omem=%zu tot-mem=%zu events=%s cmd=%s user=default redir=-1 "
@@ -146,7 +148,7 @@ static void client_info(struct call *call)
 {
     struct buffer line = { 0 };
     call->session->last_command = call->entry->id + 1;
-    describe(&line, call->session, call->now);
+    describe(&line, call->session, call->now, true);
     buffer_append_char(&line, '\n');
     reply_verbatim(call->reply, "txt", buffer_bytes(&line));
     buffer_free(&line);
@@ -225,7 +227,7 @@ static void visit(void *arg, struct session *session)
         return;
     round->count++;
     if (!round->kills) {
-        describe(&round->text, session, round->now);
+        describe(&round->text, session, round->now, session->id == round->me);
         buffer_append_char(&round->text, '\n');
     } else if (session->id == round->me) {
         session->flags |= SESSION_CLOSE_AFTER_REPLY;

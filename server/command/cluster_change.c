@@ -99,7 +99,7 @@ static void run_meet(struct job *job, struct cluster *cluster, int64_t now)
 
 void cluster_change_meet(struct call *call)
 {
-    int64_t port, bus_port = 0;
+    int64_t port, bus_port = -1; /* none: port + 10000 */
     if (!cluster_is_here(call))
         return;
     if (call->argc > 5) {

@@ -9,6 +9,7 @@
 #include "server/clock.h"
 #include "server/command/condition.h"
 #include "server/command/errorstats.h"
+#include "server/command/latency.h"
 #include "server/command/route.h"
 #include "server/command/slowlog.h"
 #include "server/command/transaction.h"
@@ -321,6 +322,7 @@ void dispatch_call(struct call *call)
         errorstats_count(call->reply->last_error);
     }
     slowlog_note(call, ticks);
+    latency_note(call, ticks);
     call->session->last_command = call->entry->id + 1;
 }
 

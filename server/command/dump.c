@@ -1,5 +1,6 @@
-/* DUMP and RESTORE: a value as bytes that any node can read, and back. What is restored comes from anywhere, so it is
- * believed only after its checksum, and even then read with every bound checked. */
+/* DUMP and RESTORE: a value as bytes that any node can read, and back. What is restored comes from
+ * anywhere, so it is believed only after its checksum, and even then read with every bound checked.
+ */
 #include "server/command/expiry.h"
 #include "server/command/families.h"
 #include "server/command/key.h"
@@ -164,7 +165,21 @@ static void restore(struct call *call)
 
 /* ---- The table ---- */
 
-#define RESTORE_ROW(name, more_flags, of, group_text, since_text, summary_text)                        { name, restore, -4, CMD_WRITE | CMD_DENYOOM | (more_flags),                                           KEYS(ONE_KEY(KEY_OW | KEY_UPDATE)), .categories = of, .group = group_text,                         .since = since_text, .complexity = "O(1) for a string; O(N) for N elements",                       .summary = summary_text,                                                                           .history = HISTORY({ "3.0.0", "Added the `REPLACE` modifier." },                                       { "5.0.0", "Added the `ABSTTL` modifier." },                                                       { "5.0.0", "Added the `IDLETIME` and `FREQ` options." }),                                      .args = ARGS(KEY_ARG, ARG("ttl", ARG_INTEGER), ARG("serialized-value", ARG_STRING),                    OPTION("replace", ARG_PURE_TOKEN, "REPLACE", "3.0.0"),                                             OPTION("absttl", ARG_PURE_TOKEN, "ABSTTL", "5.0.0"),                                               OPTION("seconds", ARG_INTEGER, "IDLETIME", "5.0.0"),                                               OPTION("frequency", ARG_INTEGER, "FREQ", "5.0.0")) }
+#define RESTORE_ROW(name, more_flags, of, group_text, since_text, summary_text)                    \
+    {                                                                                              \
+        name, restore, -4, CMD_WRITE | CMD_DENYOOM | (more_flags),                                 \
+            KEYS(ONE_KEY(KEY_OW | KEY_UPDATE)),                                                    \
+            .categories = of, .group = group_text, .since = since_text,                            \
+            .complexity = "O(1) for a string; O(N) for N elements", .summary = summary_text,       \
+            .history = HISTORY({ "3.0.0", "Added the `REPLACE` modifier." },                       \
+                { "5.0.0", "Added the `ABSTTL` modifier." },                                       \
+                { "5.0.0", "Added the `IDLETIME` and `FREQ` options." }),                          \
+            .args = ARGS(KEY_ARG, ARG("ttl", ARG_INTEGER), ARG("serialized-value", ARG_STRING),    \
+                OPTION("replace", ARG_PURE_TOKEN, "REPLACE", "3.0.0"),                             \
+                OPTION("absttl", ARG_PURE_TOKEN, "ABSTTL", "5.0.0"),                               \
+                OPTION("seconds", ARG_INTEGER, "IDLETIME", "5.0.0"),                               \
+                OPTION("frequency", ARG_INTEGER, "FREQ", "5.0.0"))                                 \
+    }
 
 const struct command dump_commands[] = {
     { "dump", dump, 2, CMD_READONLY, KEYS(ONE_KEY(KEY_RO | KEY_ACCESS)), .group = "generic",

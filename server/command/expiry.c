@@ -1,5 +1,5 @@
-/* When keys expire: EXPIRE and its kin, TTL and its kin, PERSIST. Every way to say when is journaled as the time
- * itself, PEXPIREAT; a time that is past, as the deletion that it is. */
+/* When keys expire: EXPIRE and its kin, TTL and its kin, PERSIST. Every way to say when is
+ * journaled as the time itself, PEXPIREAT; a time that is past, as the deletion that it is. */
 #include "server/command/expiry.h"
 
 #include "server/command/condition.h"
@@ -17,7 +17,8 @@ static bool parse_options(struct call *call, unsigned *options)
     static const struct {
         const char *word;
         enum expire_option option;
-    } words[] = { { "NX", EXPIRE_NX }, { "XX", EXPIRE_XX }, { "GT", EXPIRE_GT }, { "LT", EXPIRE_LT } };
+    } words[] = { { "NX", EXPIRE_NX }, { "XX", EXPIRE_XX }, { "GT", EXPIRE_GT },
+        { "LT", EXPIRE_LT } };
     enum { WORDS = sizeof(words) / sizeof(words[0]) };
     *options = 0;
     for (int i = 3; i < call->argc; i++) {
@@ -25,8 +26,8 @@ static bool parse_options(struct call *call, unsigned *options)
         while (word < WORDS && !bytes_is(call->argv[i], words[word].word))
             word++;
         if (word == WORDS) {
-            reply_error(call->reply, "Unsupported option %.*s", (int)call->argv[i].len,
-                call->argv[i].data);
+            reply_error(
+                call->reply, "Unsupported option %.*s", (int)call->argv[i].len, call->argv[i].data);
             return false;
         }
         *options |= words[word].option;
@@ -43,7 +44,8 @@ static bool parse_options(struct call *call, unsigned *options)
     return true;
 }
 
-/* Unix time in ms; may be long past, even below zero. unit: ms in one of what the argument counts. */
+/* Unix time in ms; may be long past, even below zero. unit: ms in one of what the argument counts.
+ */
 static bool parse_when(struct call *call, int64_t unit, int64_t base, int64_t *when)
 {
     if (!call_integer(call, 2, when))
@@ -169,20 +171,21 @@ static void pexpiretime(struct call *call)
 
 enum { WRITE = CMD_WRITE | CMD_FAST, READ = CMD_READONLY | CMD_FAST };
 
-static const struct command_arg condition_args[] = {
-    TOKEN("nx", "NX"), TOKEN("xx", "XX"), TOKEN("gt", "GT"), TOKEN("lt", "LT"), { 0 }
-};
+static const struct command_arg condition_args[] = { TOKEN("nx", "NX"), TOKEN("xx", "XX"),
+    TOKEN("gt", "GT"), TOKEN("lt", "LT"), { 0 } };
 
 #define EXPIRE_ROW(name, run, of, since_text, summary_text, time)                                  \
-    { name, run, -3, WRITE, KEYS(ONE_KEY(KEY_RW | KEY_UPDATE)), .group = "generic",                \
-        .since = since_text, .complexity = "O(1)", .summary = summary_text,                        \
-        .history = HISTORY({ "7.0.0", "Added options: `NX`, `XX`, `GT` and `LT`." }),              \
-        .args = ARGS(KEY_ARG, ARG(time, of),                                                       \
-            { "condition", ARG_ONEOF, ARG_OPTIONAL, NULL, 0, "7.0.0", condition_args }) }
+    {                                                                                              \
+        name, run, -3, WRITE, KEYS(ONE_KEY(KEY_RW | KEY_UPDATE)),                                  \
+            .group = "generic", .since = since_text, .complexity = "O(1)",                         \
+            .summary = summary_text,                                                               \
+            .history = HISTORY({ "7.0.0", "Added options: `NX`, `XX`, `GT` and `LT`." }),          \
+            .args = ARGS(KEY_ARG, ARG(time, of),                                                   \
+                { "condition", ARG_ONEOF, ARG_OPTIONAL, NULL, 0, "7.0.0", condition_args })        \
+    }
 
-const struct command expiry_commands[] = {
-    EXPIRE_ROW("expire", expire, ARG_INTEGER, "1.0.0", "Lets a key expire in some seconds",
-        "seconds"),
+const struct command expiry_commands[] = { EXPIRE_ROW("expire", expire, ARG_INTEGER, "1.0.0",
+                                               "Lets a key expire in some seconds", "seconds"),
     EXPIRE_ROW("expireat", expireat, ARG_UNIX_TIME, "1.2.0",
         "Lets a key expire at a time, given in seconds", "unix-time-seconds"),
     { "expiretime", expiretime, 2, READ, KEYS(ONE_KEY(KEY_RO | KEY_ACCESS)), .group = "generic",
@@ -191,8 +194,8 @@ const struct command expiry_commands[] = {
     { "persist", persist, 2, WRITE, KEYS(ONE_KEY(KEY_RW | KEY_UPDATE)), .group = "generic",
         .since = "2.2.0", .complexity = "O(1)", .summary = "Lets a key expire no more",
         .args = ARGS(KEY_ARG) },
-    EXPIRE_ROW("pexpire", pexpire, ARG_INTEGER, "2.6.0",
-        "Lets a key expire in some milliseconds", "milliseconds"),
+    EXPIRE_ROW("pexpire", pexpire, ARG_INTEGER, "2.6.0", "Lets a key expire in some milliseconds",
+        "milliseconds"),
     EXPIRE_ROW("pexpireat", pexpireat, ARG_UNIX_TIME, "2.6.0",
         "Lets a key expire at a time, given in milliseconds", "unix-time-milliseconds"),
     { "pexpiretime", pexpiretime, 2, READ, KEYS(ONE_KEY(KEY_RO | KEY_ACCESS)), .group = "generic",
@@ -204,9 +207,8 @@ const struct command expiry_commands[] = {
         .summary = "Tells in how many milliseconds a key expires",
         .tips = TIPS("nondeterministic_output"),
         .history = HISTORY({ "2.8.0", "Added the -2 reply." }), .args = ARGS(KEY_ARG) },
-    { "ttl", ttl, 2, READ, KEYS(ONE_KEY(KEY_RO | KEY_ACCESS)), .group = "generic",
-        .since = "1.0.0", .complexity = "O(1)", .summary = "Tells in how many seconds a key expires",
+    { "ttl", ttl, 2, READ, KEYS(ONE_KEY(KEY_RO | KEY_ACCESS)), .group = "generic", .since = "1.0.0",
+        .complexity = "O(1)", .summary = "Tells in how many seconds a key expires",
         .tips = TIPS("nondeterministic_output"),
         .history = HISTORY({ "2.8.0", "Added the -2 reply." }), .args = ARGS(KEY_ARG) },
-    { 0 }
-};
+    { 0 } };

@@ -4,8 +4,8 @@
 
 #include "server/command/call.h"
 
-/* Whether a key that is to expire at this time (Unix time in ms) is rather deleted at once. A replica and a file
- * that is replayed do not judge what is past: the deletion comes by itself. */
+/* Whether a key that is to expire at this time (Unix time in ms) is rather deleted at once. A
+ * replica and a file that is replayed do not judge what is past: the deletion comes by itself. */
 bool expiry_is_past(const struct call *call, int64_t when);
 
 #endif

@@ -1,6 +1,6 @@
-/* FLUSHALL, FLUSHDB. For a moment the locks of all slots are held: their tables are taken out, which is quick, and
- * what was done is journaled, so that no write comes before it in the journal and after it here. What was in the
- * tables is freed later. */
+/* FLUSHALL, FLUSHDB. For a moment the locks of all slots are held: their tables are taken out,
+ * which is quick, and what was done is journaled, so that no write comes before it in the journal
+ * and after it here. What was in the tables is freed later. */
 #include "server/command/background.h"
 #include "server/command/dispatch.h"
 #include "server/command/families.h"
@@ -29,14 +29,13 @@ static void flush_free(struct flush *flush)
     free(flush);
 }
 
-/* FLUSHALL is about the databases that have keys; about the client's own in any case, so that replicas that have
- * something else in it get it too. */
+/* FLUSHALL is about the databases that have keys; about the client's own in any case, so that
+ * replicas that have something else in it get it too. */
 static void choose_slots(struct call *call, bool all, struct flush *flush)
 {
     size_t capacity = 0;
     for (unsigned database = 0; database < store_databases(call->store); database++) {
-        if (database != call->database &&
-            (!all || store_key_count(call->store, database) <= 0))
+        if (database != call->database && (!all || store_key_count(call->store, database) <= 0))
             continue;
         capacity += SLOT_COUNT;
         flush->slots = memory_resize(flush->slots, capacity * sizeof(*flush->slots));
@@ -62,8 +61,9 @@ static void take_tables(struct call *call, struct flush *flush)
     }
 }
 
-/* One FLUSHDB for each database that was emptied: one that had no keys then may have got some since, before
- * this comes into the journal, and they are still there. In a cluster there is but one database. */
+/* One FLUSHDB for each database that was emptied: one that had no keys then may have got some
+ * since, before this comes into the journal, and they are still there. In a cluster there is but
+ * one database. */
 static void journal_flush(struct call *call, struct flush *flush, bool all)
 {
     struct journal *journal = call->executor->journal;
@@ -100,7 +100,8 @@ static void free_and_answer(void *arg)
     flush_free(flush);
 }
 
-/* The client that wants to wait (SYNC) is answered when the memory is free; nobody else waits with it. */
+/* The client that wants to wait (SYNC) is answered when the memory is free; nobody else waits with
+ * it. */
 static void finish(struct call *call, struct flush *flush, bool lazily)
 {
     enum { QUICK = 10000 }; /* keys that are freed on the spot, in about a millisecond */
@@ -161,19 +162,20 @@ static void flushdb(struct call *call)
 
 /* ---- The table ---- */
 
-static const struct command_arg mode_args[] = {
-    { "async", ARG_PURE_TOKEN, 0, "ASYNC", 0, "4.0.0", NULL },
-    { "sync", ARG_PURE_TOKEN, 0, "SYNC", 0, "6.2.0", NULL }, { 0 }
-};
+static const struct command_arg mode_args[] = { { "async", ARG_PURE_TOKEN, 0, "ASYNC", 0, "4.0.0",
+                                                    NULL },
+    { "sync", ARG_PURE_TOKEN, 0, "SYNC", 0, "6.2.0", NULL }, { 0 } };
 
 #define FLUSH_ROW(name, run, complexity_text, summary_text)                                        \
-    { name, run, -1, CMD_WRITE | CMD_ALL_SLOTS, .categories = "@keyspace @dangerous",              \
-        .group = "server", .since = "1.0.0", .complexity = complexity_text,                        \
-        .summary = summary_text,                                                                   \
-        .tips = TIPS("request_policy:all_shards", "response_policy:all_succeeded"),                \
-        .history = HISTORY({ "4.0.0", "Added the `ASYNC` flushing mode modifier." },               \
-            { "6.2.0", "Added the `SYNC` flushing mode modifier." }),                              \
-        .args = ARGS({ "async", ARG_ONEOF, ARG_OPTIONAL, NULL, 0, NULL, mode_args }) }
+    {                                                                                              \
+        name, run, -1, CMD_WRITE | CMD_ALL_SLOTS,                                                  \
+            .categories = "@keyspace @dangerous", .group = "server", .since = "1.0.0",             \
+            .complexity = complexity_text, .summary = summary_text,                                \
+            .tips = TIPS("request_policy:all_shards", "response_policy:all_succeeded"),            \
+            .history = HISTORY({ "4.0.0", "Added the `ASYNC` flushing mode modifier." },           \
+                { "6.2.0", "Added the `SYNC` flushing mode modifier." }),                          \
+            .args = ARGS({ "async", ARG_ONEOF, ARG_OPTIONAL, NULL, 0, NULL, mode_args })           \
+    }
 
 const struct command flush_commands[] = {
     FLUSH_ROW("flushall", flushall, "O(N), N keys in all databases; others wait for O(slots)",

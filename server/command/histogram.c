@@ -1,33 +1,14 @@
-/* Octave 0 has the values below 128, each of which is a step of its own. Octave o has the 128
- * steps, of 1 << (o - 1) each, from 128 << (o - 1) to 256 << (o - 1). */
 #include "server/command/histogram.h"
 
 #include "common/memory.h"
 #include <math.h>
 #include <stdlib.h>
 
-/* The octave of a value; its step within it goes to *step. */
-static unsigned place_of(uint64_t ns, unsigned *step)
+_Atomic uint64_t *histogram_add_octave(struct histogram *histogram, unsigned octave)
 {
-    unsigned octave = 0;
-    if (ns >= HISTOGRAM_STEPS)
-        octave = 63 - (unsigned)__builtin_clzll(ns) - HISTOGRAM_STEP_BITS + 1;
-    unsigned shift = octave ? octave - 1 : 0;
-    *step = (unsigned)(ns >> shift) & (HISTOGRAM_STEPS - 1);
-    return octave;
-}
-
-void histogram_add(struct histogram *histogram, uint64_t ns)
-{
-    unsigned step, octave = place_of(ns < HISTOGRAM_MAX ? ns : HISTOGRAM_MAX, &step);
-    _Atomic uint64_t *counters =
-        atomic_load_explicit(&histogram->octaves[octave], memory_order_relaxed);
-    if (__builtin_expect(!counters, 0)) {
-        counters = memory_alloc_zeroed(HISTOGRAM_STEPS, sizeof(*counters));
-        atomic_store_explicit(&histogram->octaves[octave], counters, memory_order_release);
-    }
-    atomic_store_explicit(&counters[step],
-        atomic_load_explicit(&counters[step], memory_order_relaxed) + 1, memory_order_relaxed);
+    _Atomic uint64_t *counters = memory_alloc_zeroed(HISTOGRAM_STEPS, sizeof(*counters));
+    atomic_store_explicit(&histogram->octaves[octave], counters, memory_order_release);
+    return counters;
 }
 
 void histogram_free(struct histogram *histogram)
@@ -58,7 +39,7 @@ void histogram_sum_subtract(struct histogram_sum *sum, const struct histogram_su
 
 uint64_t histogram_sum_up_to(const struct histogram_sum *sum, uint64_t ns)
 {
-    unsigned step, octave = place_of(ns, &step);
+    unsigned step, octave = histogram_place(ns, &step);
     uint64_t count = 0;
     for (unsigned i = 0; i <= octave * HISTOGRAM_STEPS + step; i++)
         count += sum->counts[i];
@@ -67,7 +48,7 @@ uint64_t histogram_sum_up_to(const struct histogram_sum *sum, uint64_t ns)
 
 uint64_t histogram_step_end(uint64_t ns)
 {
-    unsigned step, octave = place_of(ns, &step);
+    unsigned step, octave = histogram_place(ns, &step);
     unsigned shift = octave ? octave - 1 : 0;
     return (((ns >> shift) + 1) << shift) - 1;
 }

@@ -4,6 +4,7 @@
 #define SERVER_COMMAND_HISTOGRAM_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum {
@@ -19,8 +20,31 @@ struct histogram {
     _Atomic uint64_t *_Atomic octaves[HISTOGRAM_OCTAVES];
 };
 
+/* The octave of a value: 0 has the values below 128, each of which is a step of its own; octave o
+ * has the 128 steps, of 1 << (o - 1) each, from 128 << (o - 1) to 256 << (o - 1). Its step within
+ * it goes to *step. */
+static inline unsigned histogram_place(uint64_t ns, unsigned *step)
+{
+    unsigned octave = 0;
+    if (ns >= HISTOGRAM_STEPS)
+        octave = 64 - (unsigned)__builtin_clzll(ns) - HISTOGRAM_STEP_BITS;
+    *step = (unsigned)(ns >> (octave ? octave - 1 : 0)) & (HISTOGRAM_STEPS - 1);
+    return octave;
+}
+
+_Atomic uint64_t *histogram_add_octave(struct histogram *histogram, unsigned octave);
+
 /* Only the owner's thread. */
-void histogram_add(struct histogram *histogram, uint64_t ns);
+static inline void histogram_add(struct histogram *histogram, uint64_t ns)
+{
+    unsigned step, octave = histogram_place(ns < HISTOGRAM_MAX ? ns : HISTOGRAM_MAX, &step);
+    _Atomic uint64_t *counters =
+        atomic_load_explicit(&histogram->octaves[octave], memory_order_relaxed);
+    if (__builtin_expect(!counters, 0))
+        counters = histogram_add_octave(histogram, octave);
+    atomic_store_explicit(&counters[step],
+        atomic_load_explicit(&counters[step], memory_order_relaxed) + 1, memory_order_relaxed);
+}
 void histogram_free(struct histogram *histogram);
 
 /* Several histograms added up by one reader. */

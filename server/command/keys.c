@@ -57,8 +57,8 @@ static bool is_same_name(const struct call *call)
     return bytes_equal(call->argv[1], call->argv[2]);
 }
 
-/* The key moves to its new name, with its expiry. Of `from` only the entry is sure still: looking for the other
- * may have moved cells, and so does inserting it. */
+/* The key moves to its new name, with its expiry. Of `from` only the entry is sure still: looking
+ * for the other may have moved cells, and so does inserting it. */
 static void rename_to(struct call *call, struct key *from, struct key *to)
 {
     key_set(call, to, entry_copy(from->entry, to->name, entry_expiry(from->entry)));
@@ -164,13 +164,14 @@ static bool copy_locked(struct call *call, struct slot *slot, bool replace)
     return true;
 }
 
-/* To another database. Its slot is locked with the two that dispatch has locked, which are let go for that:
- * all locks are taken in one order. Nothing has been looked at under them yet. */
+/* To another database. Its slot is locked with the two that dispatch has locked, which are let go
+ * for that: all locks are taken in one order. Nothing has been looked at under them yet. */
 static void copy_far(struct call *call, const struct copy_args *args)
 {
     if (call->in_exec) {
-        reply_error(call->reply, "ERR COPY to another database can't be part of a transaction: send it "
-                                 "on its own");
+        reply_error(call->reply,
+            "ERR COPY to another database can't be part of a transaction: send it "
+            "on its own");
         return;
     }
     unsigned number = slot_of_key(call->argv[2]);
@@ -187,12 +188,12 @@ static void copy_far(struct call *call, const struct copy_args *args)
         char digits[NUMBER_TEXT_MAX];
         struct bytes database = { digits, number_format(digits, args->database) };
         bool done = copy_locked(call, far, args->replace);
-        /* Journaled before the far slot is let go. A replica does not judge whether an old copy there
-         * has expired, so it is told to replace. */
+        /* Journaled before the far slot is let go. A replica does not judge whether an old copy
+         * there has expired, so it is told to replace. */
         if (done)
             call_effect(call,
-                (struct bytes[]){ BYTES("COPY"), call->argv[1], call->argv[2], BYTES("DB"), database,
-                    BYTES("REPLACE") },
+                (struct bytes[]){ BYTES("COPY"), call->argv[1], call->argv[2], BYTES("DB"),
+                    database, BYTES("REPLACE") },
                 6);
         dispatch_flush_effects(call->executor, call->session);
         reply_integer(call->reply, done);
@@ -216,9 +217,8 @@ static void copy(struct call *call)
 
 const struct command keys_commands[] = {
     { "copy", copy, -3, CMD_WRITE | CMD_DENYOOM,
-        KEYS(ONE_KEY(KEY_RO | KEY_ACCESS), KEYS_AT(2, KEY_OW | KEY_UPDATE, 0)),
-        .group = "generic", .since = "6.2.0",
-        .complexity = "O(1) for a string; O(N) for a collection of N elements",
+        KEYS(ONE_KEY(KEY_RO | KEY_ACCESS), KEYS_AT(2, KEY_OW | KEY_UPDATE, 0)), .group = "generic",
+        .since = "6.2.0", .complexity = "O(1) for a string; O(N) for a collection of N elements",
         .summary = "Copies a key, with its value and expiry, to another name",
         .args = ARGS(ARG("source", ARG_KEY), { "destination", ARG_KEY, 0, NULL, 1, NULL, NULL },
             OPTION("destination-db", ARG_INTEGER, "DB", NULL),

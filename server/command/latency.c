@@ -24,8 +24,10 @@ static uint64_t ns_of_ticks;
 
 /* By executor: an array with a place for each command. Places are filled by the executor's thread.
  */
-typedef struct histogram *_Atomic histogram_place;
-static histogram_place *_Atomic places[EXECUTORS_MAX];
+struct place {
+    struct histogram *_Atomic histogram;
+};
+static struct place *_Atomic places[EXECUTORS_MAX];
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct histogram_sum **taken_off; /* by command; under mutex; NULL before a reset */
@@ -35,16 +37,16 @@ static struct histogram_sum **taken_off; /* by command; under mutex; NULL before
 void latency_track(const struct call *call, uint64_t ticks)
 {
     unsigned index = call->executor->index;
-    histogram_place *mine = atomic_load_explicit(&places[index], memory_order_relaxed);
+    struct place *mine = atomic_load_explicit(&places[index], memory_order_relaxed);
     if (__builtin_expect(!mine, 0)) {
         mine = memory_alloc_zeroed(command_count(), sizeof(*mine));
         atomic_store_explicit(&places[index], mine, memory_order_release);
     }
-    histogram_place *place = &mine[call->entry->id];
-    struct histogram *histogram = atomic_load_explicit(place, memory_order_relaxed);
+    struct place *place = &mine[call->entry->id];
+    struct histogram *histogram = atomic_load_explicit(&place->histogram, memory_order_relaxed);
     if (__builtin_expect(!histogram, 0)) {
         histogram = memory_alloc_zeroed(1, sizeof(*histogram));
-        atomic_store_explicit(place, histogram, memory_order_release);
+        atomic_store_explicit(&place->histogram, histogram, memory_order_release);
     }
     uint64_t ns = (uint64_t)((unsigned __int128)ticks * ns_of_ticks >> 20);
     histogram_add(histogram, ns);
@@ -55,9 +57,9 @@ static bool add_up(unsigned id, struct histogram_sum *sum)
 {
     memset(sum, 0, sizeof(*sum));
     for (unsigned i = 0; i < EXECUTORS_MAX; i++) {
-        const histogram_place *theirs = atomic_load_explicit(&places[i], memory_order_acquire);
+        const struct place *theirs = atomic_load_explicit(&places[i], memory_order_acquire);
         const struct histogram *histogram =
-            theirs ? atomic_load_explicit(&theirs[id], memory_order_acquire) : NULL;
+            theirs ? atomic_load_explicit(&theirs[id].histogram, memory_order_acquire) : NULL;
         if (histogram)
             histogram_sum_add(sum, histogram);
     }

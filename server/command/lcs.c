@@ -49,8 +49,7 @@ static bool parse(struct call *call, struct lcs_args *args)
         }
     }
     if (args->index && args->length) {
-        reply_error(
-            call->reply, "If you want both the length and indexes, please just use IDX.");
+        reply_error(call->reply, "If you want both the length and indexes, please just use IDX.");
         return false;
     }
     return true;

@@ -1,12 +1,13 @@
-/* MIGRATE: keys go to another node. The worker notes the keys as they are, and marks them as in transit, so that until
- * the end nobody changes them; a background thread sends them and hears what the other node says; then the worker,
- * under the slots' locks again, removes those that were accepted and journals their deletion. Meanwhile the node
- * serves everybody, and reads of these keys too.
+/* MIGRATE: keys go to another node. The worker notes the keys as they are, and marks them as in
+ * transit, so that until the end nobody changes them; a background thread sends them and hears what
+ * the other node says; then the worker, under the slots' locks again, removes those that were
+ * accepted and journals their deletion. Meanwhile the node serves everybody, and reads of these
+ * keys too.
  *
- * Being in transit does not keep a key from expiring, nor from a flush of everything. Both may remove it here while
- * it arrives there, as if it had arrived first; and as nobody may write the key, what is found at the end is either
- * what was sent or nothing. Only where this node has changed its role meanwhile (and so may have got other data),
- * nothing is removed. */
+ * Being in transit does not keep a key from expiring, nor from a flush of everything. Both may
+ * remove it here while it arrives there, as if it had arrived first; and as nobody may write the
+ * key, what is found at the end is either what was sent or nothing. Only where this node has
+ * changed its role meanwhile (and so may have got other data), nothing is removed. */
 #include "server/command/background.h"
 #include "server/command/condition.h"
 #include "server/command/dispatch.h"
@@ -41,7 +42,7 @@ struct migration {
     char history[JOURNAL_ID_LEN + 1]; /* which the node was in when it began */
     bool sent;                        /* all is well; else failure */
     char failure[MIGRATE_FAILURE_MAX];
-    int64_t offset;                   /* the journal's behind the deletion; 0: none */
+    int64_t offset; /* the journal's behind the deletion; 0: none */
 };
 
 static struct bytes copy_bytes(struct bytes bytes)
@@ -86,7 +87,8 @@ static void answer(struct session *session, void *arg)
     migration_free(migration);
 }
 
-/* Whether this node still is what it was when the keys went out. In a turn, so it stays so until its end. */
+/* Whether this node still is what it was when the keys went out. In a turn, so it stays so until
+ * its end. */
 static bool may_remove(const struct migration *migration)
 {
     struct journal_history history = journal_history(migration->executor->journal);
@@ -144,8 +146,8 @@ static bool has_accepted(const struct migration *migration)
 
 static void settle_later(void *arg);
 
-/* A letter to the worker. Where writes are paused (a manual failover counts on it that the journal stands still)
- * the keys stay in transit until they are not. */
+/* A letter to the worker. Where writes are paused (a manual failover counts on it that the journal
+ * stands still) the keys stay in transit until they are not. */
 static void settle(void *arg)
 {
     struct migration *migration = arg;
@@ -184,8 +186,8 @@ static void settle_later(void *arg)
 static void send_keys(void *arg)
 {
     struct migration *migration = arg;
-    migration->sent = migrate_send(
-        &migration->target, migration->items, migration->count, migration->failure);
+    migration->sent =
+        migrate_send(&migration->target, migration->items, migration->count, migration->failure);
     if (migration->copy)
         ticket_finish(migration->ticket, answer, migration);
     else
@@ -222,8 +224,9 @@ static bool parse_option(struct call *call, int *i, struct migrate_args *args)
         *i = call->argc;
     } else {
         if (bytes_is(word, "KEYS"))
-            reply_error(call->reply, "When using MIGRATE KEYS option, the key argument must be set to "
-                                     "the empty string");
+            reply_error(call->reply,
+                "When using MIGRATE KEYS option, the key argument must be set to "
+                "the empty string");
         else
             call_error_syntax(call);
         return false;
@@ -339,23 +342,19 @@ static void migrate(struct call *call)
     if (migration->count == 0)
         reply_simple(call->reply, "NOKEY");
     else
-        reply_error(call->reply,
-            "ERR MIGRATE waits for another node, so it can't be part of a transaction: send it on its own");
+        reply_error(call->reply, "ERR MIGRATE waits for another node, so it can't be part of a "
+                                 "transaction: send it on its own");
     migration_free(migration);
 }
 
 /* ---- The table ---- */
 
-static const struct command_arg key_args[] = {
-    KEY_ARG, TOKEN("empty_string", ""), { 0 }
-};
-static const struct command_arg user_args[] = {
-    ARG("username", ARG_STRING), ARG("password", ARG_STRING), { 0 }
-};
-static const struct command_arg authentication_args[] = {
-    OPTION("password", ARG_STRING, "AUTH", "4.0.7"),
-    { "username_password", ARG_BLOCK, ARG_OPTIONAL, "AUTH2", 0, "6.0.0", user_args }, { 0 }
-};
+static const struct command_arg key_args[] = { KEY_ARG, TOKEN("empty_string", ""), { 0 } };
+static const struct command_arg user_args[] = { ARG("username", ARG_STRING),
+    ARG("password", ARG_STRING), { 0 } };
+static const struct command_arg authentication_args[] = { OPTION("password", ARG_STRING, "AUTH",
+                                                              "4.0.7"),
+    { "username_password", ARG_BLOCK, ARG_OPTIONAL, "AUTH2", 0, "6.0.0", user_args }, { 0 } };
 
 const struct command migrate_commands[] = {
     { "migrate", migrate, -6, CMD_WRITE | CMD_MOVABLE_KEYS,
@@ -363,7 +362,8 @@ const struct command migrate_commands[] = {
             { KEY_BEGIN_KEYWORD, KEY_RW | KEY_ACCESS | KEY_DELETE | KEY_INCOMPLETE, -2, "KEYS",
                 KEY_FIND_RANGE, -1, 1, 0, 0, 0, NULL }),
         .categories = "@dangerous", .group = "generic", .since = "2.6.0",
-        .complexity = "A DUMP and a DEL here and a RESTORE there for each key, and what lies between",
+        .complexity =
+            "A DUMP and a DEL here and a RESTORE there for each key, and what lies between",
         .summary = "Moves keys to another node, each of them at no time on neither",
         .tips = TIPS("nondeterministic_output"),
         .history = HISTORY({ "3.0.0", "Added the `COPY` and `REPLACE` options." },

@@ -15,9 +15,10 @@
 #include <unistd.h>
 
 enum {
-    KEPT_MAX = 64,        /* connections kept, all together */
-    KEPT_MS = 10000,      /* each so long without use */
-    INPUT_MAX = 16 << 20, /* bytes of answers not yet taken: far more than there are keys in one request */
+    KEPT_MAX = 64,   /* connections kept, all together */
+    KEPT_MS = 10000, /* each so long without use */
+    INPUT_MAX =
+        16 << 20, /* bytes of answers not yet taken: far more than there are keys in one request */
 };
 
 /* Those that are kept, the latest first. Guarded by `mutex`. */
@@ -176,10 +177,9 @@ struct migrate_link *migrate_link_open(
     if (fd < 0)
         return NULL;
     link = memory_alloc_zeroed(1, sizeof(*link));
-    *link = (struct migrate_link){ .host = memory_copy_text(host),
-        .port = memory_copy_text(port),
-        .fd = fd,
-        .database = -1 };
+    *link = (struct migrate_link){
+        .host = memory_copy_text(host), .port = memory_copy_text(port), .fd = fd, .database = -1
+    };
     return link;
 }
 

@@ -1,5 +1,5 @@
-/* Connections to other nodes that MIGRATE uses: blocking, with a time limit for each step, and kept for some seconds
- * after use, for the next one to the same place. Used by one thread at a time. */
+/* Connections to other nodes that MIGRATE uses: blocking, with a time limit for each step, and kept
+ * for some seconds after use, for the next one to the same place. Used by one thread at a time. */
 #ifndef SERVER_COMMAND_MIGRATE_LINK_H
 #define SERVER_COMMAND_MIGRATE_LINK_H
 
@@ -11,9 +11,9 @@ struct migrate_link {
     struct migrate_link *next; /* the keeper's */
     char *host, *port;         /* owned */
     int fd;
-    int64_t database;          /* selected there; -1: not known */
-    int64_t idle_since;        /* monotonic ms */
-    struct buffer input;       /* read and not yet taken */
+    int64_t database;    /* selected there; -1: not known */
+    int64_t idle_since;  /* monotonic ms */
+    struct buffer input; /* read and not yet taken */
 };
 
 enum migrate_link_status {
@@ -22,8 +22,8 @@ enum migrate_link_status {
     MIGRATE_LINK_BROKEN,  /* refused, closed, not understood */
 };
 
-/* One that was kept, or a new one. NULL: *status says why; timeouts and names that nobody knows are both
- * MIGRATE_LINK_TIMEOUT: the node has not been reached. */
+/* One that was kept, or a new one. NULL: *status says why; timeouts and names that nobody knows are
+ * both MIGRATE_LINK_TIMEOUT: the node has not been reached. */
 struct migrate_link *migrate_link_open(
     const char *host, const char *port, int timeout_ms, enum migrate_link_status *status);
 /* Keeps it for the next. All that was asked must have been answered. */

@@ -27,8 +27,8 @@ static bool write_out(struct sending *sending, size_t least)
     if (sending->out.len < least || sending->out.len == 0)
         return true;
     sending->doing = "writing";
-    sending->status = migrate_link_write(
-        sending->link, buffer_bytes(&sending->out), sending->target->timeout_ms);
+    sending->status =
+        migrate_link_write(sending->link, buffer_bytes(&sending->out), sending->target->timeout_ms);
     sending->out.len = 0;
     return sending->status == MIGRATE_LINK_OK;
 }
@@ -127,15 +127,14 @@ static void fail(struct sending *sending, const char *what)
         snprintf(sending->failure, MIGRATE_FAILURE_MAX, "IOERR error or timeout %s", what);
 }
 
-/* False: it failed. *again: nothing was answered and it was no timeout, so another try may help (a connection that
- * was kept, and that the other side has closed since). */
-static bool attempt(
-    struct sending *sending, struct migrate_item *items, size_t count, bool *again)
+/* False: it failed. *again: nothing was answered and it was no timeout, so another try may help (a
+ * connection that was kept, and that the other side has closed since). */
+static bool attempt(struct sending *sending, struct migrate_item *items, size_t count, bool *again)
 {
     const struct migrate_target *target = sending->target;
     *again = false;
-    sending->link = migrate_link_open(
-        target->host, target->port, target->timeout_ms, &sending->status);
+    sending->link =
+        migrate_link_open(target->host, target->port, target->timeout_ms, &sending->status);
     if (!sending->link) {
         fail(sending, sending->status == MIGRATE_LINK_TIMEOUT ? "connecting to the client"
                                                               : "writing to target instance");

@@ -1,5 +1,6 @@
-/* Sending keys to another node, as MIGRATE does: AUTH, SELECT and one RESTORE for each key in one go, then the answers.
- * Everything here blocks, and belongs to background threads; connections are kept for some seconds for the next. */
+/* Sending keys to another node, as MIGRATE does: AUTH, SELECT and one RESTORE for each key in one
+ * go, then the answers. Everything here blocks, and belongs to background threads; connections are
+ * kept for some seconds for the next. */
 #ifndef SERVER_COMMAND_MIGRATE_SEND_H
 #define SERVER_COMMAND_MIGRATE_SEND_H
 
@@ -24,10 +25,10 @@ struct migrate_item {
 
 enum { MIGRATE_FAILURE_MAX = MIGRATE_LINE_MAX + 64 };
 
-/* Sends the items (but one whose expiry has passed by then) and sets `asked` and `accepted`. False: `failure`, of
- * MIGRATE_FAILURE_MAX bytes, says what went wrong first, as an error reply does; some may have been accepted all
- * the same. */
-bool migrate_send(const struct migrate_target *target, struct migrate_item *items, size_t count,
-    char *failure);
+/* Sends the items (but one whose expiry has passed by then) and sets `asked` and `accepted`. False:
+ * `failure`, of MIGRATE_FAILURE_MAX bytes, says what went wrong first, as an error reply does; some
+ * may have been accepted all the same. */
+bool migrate_send(
+    const struct migrate_target *target, struct migrate_item *items, size_t count, char *failure);
 
 #endif

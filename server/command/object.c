@@ -27,7 +27,8 @@ static void object_freq(struct call *call)
     struct key key;
     if (look(call, &key))
         reply_error(call->reply,
-            "An LFU maxmemory policy is not selected, access frequency not tracked. Please note that "
+            "An LFU maxmemory policy is not selected, access frequency not tracked. Please note "
+            "that "
             "when switching between policies at runtime LRU and LFU data will take some time to "
             "adjust.");
 }
@@ -52,26 +53,27 @@ static void object_refcount(struct call *call)
 }
 
 #define OBJECT_ROW(name, run, since_text, summary_text)                                            \
-    { name, run, 3, CMD_READONLY, KEYS(KEYS_AT(2, KEY_RO, 0)), .categories = "@keyspace",          \
-        .group = "generic", .since = since_text, .complexity = "O(1)", .summary = summary_text,    \
-        .tips = TIPS("nondeterministic_output"), .args = ARGS(KEY_ARG) }
+    {                                                                                              \
+        name, run, 3, CMD_READONLY, KEYS(KEYS_AT(2, KEY_RO, 0)),                                   \
+            .categories = "@keyspace", .group = "generic", .since = since_text,                    \
+            .complexity = "O(1)", .summary = summary_text,                                         \
+            .tips = TIPS("nondeterministic_output"), .args = ARGS(KEY_ARG)                         \
+    }
 
-static const struct command subcommands[] = {
-    OBJECT_ROW("encoding", object_encoding, "2.2.3", "Tells how the value of a key is kept"),
+static const struct command subcommands[] = { OBJECT_ROW("encoding", object_encoding, "2.2.3",
+                                                  "Tells how the value of a key is kept"),
     OBJECT_ROW("freq", object_freq, "4.0.0", "Tells how often a key has been used of late"),
-    { "help", call_help, 2, CMD_LOADING | CMD_STALE, .categories = "@keyspace",
-        .group = "generic", .since = "6.2.0", .complexity = "O(1)",
-        .summary = "Tells about the subcommands" },
-    OBJECT_ROW("idletime", object_idletime, "2.2.3",
-        "Tells for how many seconds a key has not been used"),
+    { "help", call_help, 2, CMD_LOADING | CMD_STALE, .categories = "@keyspace", .group = "generic",
+        .since = "6.2.0", .complexity = "O(1)", .summary = "Tells about the subcommands" },
+    OBJECT_ROW(
+        "idletime", object_idletime, "2.2.3", "Tells for how many seconds a key has not been used"),
     OBJECT_ROW("refcount", object_refcount, "2.2.3",
         "Tells how many references there are to the value of a key"),
-    { 0 }
-};
+    { 0 } };
 
 const struct command object_commands[] = {
     { "object", NULL, -2, 0, .group = "generic", .since = "2.2.3",
-        .complexity = "Depends on the subcommand",
-        .summary = "Tells how values are kept and used", .subcommands = subcommands },
+        .complexity = "Depends on the subcommand", .summary = "Tells how values are kept and used",
+        .subcommands = subcommands },
     { 0 }
 };

@@ -1,13 +1,14 @@
-/* Short words for the rows of command tables: see command.h for what they stand for. Included by the
- * .c files of families only. */
+/* Short words for the rows of command tables: see command.h for what they stand for. Included by
+ * the .c files of families only. */
 #ifndef SERVER_COMMAND_ROWS_H
 #define SERVER_COMMAND_ROWS_H
 
 #include "server/command/command.h"
 
+/* clang-format off */
 #define KEYS(...) (const struct key_spec[]) { __VA_ARGS__, { 0 } }
 /* Keys from a place on to `last` (relative to it, or negative: from the end). */
-#define KEYS_AT(index, access, last)                                                               \
+#define KEYS_AT(index, access, last) \
     { KEY_BEGIN_INDEX, access, index, NULL, KEY_FIND_RANGE, last, 1, 0, 0, 0, NULL }
 #define ONE_KEY(access) KEYS_AT(1, access, 0)
 #define ALL_KEYS(access) KEYS_AT(1, access, -1)
@@ -16,11 +17,11 @@
 #define ARG(name, type) { name, type, 0, NULL, 0, NULL, NULL }
 #define KEY_ARG ARG("key", ARG_KEY)
 #define TOKEN(name, token) { name, ARG_PURE_TOKEN, 0, token, 0, NULL, NULL }
-#define WITH(name, type, token) { name, type, 0, token, 0, NULL, NULL }
-/* One that may be left out; since may be NULL. */
+/* One that may be left out; token and since may be NULL. */
 #define OPTION(name, type, token, since) { name, type, ARG_OPTIONAL, token, 0, since, NULL }
 
 #define HISTORY(...) (const struct command_history[]) { __VA_ARGS__, { 0 } }
 #define TIPS(...) (const char *const[]) { __VA_ARGS__, NULL }
+/* clang-format on */
 
 #endif

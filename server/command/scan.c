@@ -1,5 +1,6 @@
-/* The key space as a whole: DBSIZE, KEYS, RANDOMKEY, SCAN. Slots are looked at one after another, each under its own
- * lock and for a piece of its keys at a time; so nobody waits for a scan, and a scan sees no single moment. */
+/* The key space as a whole: DBSIZE, KEYS, RANDOMKEY, SCAN. Slots are looked at one after another,
+ * each under its own lock and for a piece of its keys at a time; so nobody waits for a scan, and a
+ * scan sees no single moment. */
 #include "server/command/families.h"
 #include "server/command/glob.h"
 #include "server/command/key.h"
@@ -31,8 +32,8 @@ static bool is_wanted(const struct call *call, const struct filter *filter, stru
     return filter->all || glob_matches(filter->pattern, entry_key(entry), false);
 }
 
-/* One piece of a slot: replies with the names wanted and counts them. Returns how many entries were looked at;
- * *position goes on. */
+/* One piece of a slot: replies with the names wanted and counts them. Returns how many entries were
+ * looked at; *position goes on. */
 static size_t reply_piece(struct call *call, unsigned number, uint64_t *position, size_t enough,
     const struct filter *filter, struct visit *visit, struct reply *reply, size_t *found)
 {
@@ -66,8 +67,7 @@ static void keys(struct call *call)
     bool any = store_key_count(call->store, call->database) > 0;
     for (unsigned slot = first; any && slot <= last; slot++) {
         for (uint64_t position = 0; position < TABLE_SCAN_END;)
-            reply_piece(
-                call, slot, &position, VISIT_PIECE, &filter, &visit, call->reply, &found);
+            reply_piece(call, slot, &position, VISIT_PIECE, &filter, &visit, call->reply, &found);
     }
     reply_deferred_array(call->reply, mark, found);
     visit_free(&visit);
@@ -122,8 +122,9 @@ static void scan_narrow(struct scan_args *args)
     args->last = only;
 }
 
-/* Goes on until `count` keys have been looked at. Slots without keys cost little, and all calls of a scan together
- * look at each but once; so there is no other bound. Returns how many names are in the reply. */
+/* Goes on until `count` keys have been looked at. Slots without keys cost little, and all calls of
+ * a scan together look at each but once; so there is no other bound. Returns how many names are in
+ * the reply. */
 static size_t scan_on(struct call *call, struct scan_args *args, struct reply *reply)
 {
     struct visit visit = { 0 };
@@ -142,7 +143,8 @@ static size_t scan_on(struct call *call, struct scan_args *args, struct reply *r
         }
     }
     visit_free(&visit);
-    args->cursor = (struct scan_cursor){ slot > args->last ? SLOT_COUNT : slot, (uint32_t)position };
+    args->cursor =
+        (struct scan_cursor){ slot > args->last ? SLOT_COUNT : slot, (uint32_t)position };
     return found;
 }
 
@@ -169,8 +171,9 @@ static void scan(struct call *call)
 
 /* ---- RANDOMKEY ---- */
 
-/* The sizes of slots are not known without a look, so: of some slots drawn by chance each stands with its number of
- * keys, and the key is drawn from one of them. Where all of those are empty, from all slots there are. */
+/* The sizes of slots are not known without a look, so: of some slots drawn by chance each stands
+ * with its number of keys, and the key is drawn from one of them. Where all of those are empty,
+ * from all slots there are. */
 struct draw {
     unsigned slot;  /* the one chosen so far */
     uint64_t total; /* keys in those looked at */
@@ -208,7 +211,8 @@ static bool reply_drawn(struct call *call, struct draw *draw)
     return live;
 }
 
-/* Any live key at all, where almost all have expired and are about to be removed. Looks at so many at most. */
+/* Any live key at all, where almost all have expired and are about to be removed. Looks at so many
+ * at most. */
 static bool reply_any(struct call *call)
 {
     enum { LOOKS = 64 * 1024 };
@@ -218,7 +222,8 @@ static bool reply_any(struct call *call)
     for (unsigned number = 0; number < SLOT_COUNT && !found && looks < LOOKS; number++) {
         struct slot *slot = store_slot(call->store, call->database, number);
         call_lock_slot(call, slot);
-        for (uint64_t at = 0; at < TABLE_SCAN_END && !found && looks < LOOKS; looks += visit.count) {
+        for (uint64_t at = 0; at < TABLE_SCAN_END && !found && looks < LOOKS;
+             looks += visit.count) {
             at = visit_piece(call->store, slot, at, VISIT_PIECE, &visit);
             for (size_t i = 0; i < visit.count && !found; i++) {
                 found = !entry_is_expired(visit.entries[i], call->now);
@@ -259,14 +264,14 @@ const struct command scan_commands[] = {
     { "dbsize", dbsize, 1, CMD_READONLY | CMD_FAST, .categories = "@keyspace", .group = "server",
         .since = "1.0.0", .complexity = "O(1)", .summary = "Counts the keys of the database",
         .tips = TIPS("request_policy:all_shards", "response_policy:agg_sum") },
-    { "keys", keys, 2, CMD_READONLY | CMD_ALL_SLOTS, .categories = "@dangerous",
-        .group = "generic", .since = "1.0.0",
+    { "keys", keys, 2, CMD_READONLY | CMD_ALL_SLOTS, .categories = "@dangerous", .group = "generic",
+        .since = "1.0.0",
         .complexity = "O(N), N keys in the database; in the slot where the pattern is about one",
         .summary = "Lists the keys whose names match a pattern",
         .tips = TIPS("request_policy:all_shards", "nondeterministic_output_order"),
         .args = ARGS(ARG("pattern", ARG_PATTERN)) },
-    { "randomkey", randomkey, 1, CMD_READONLY | CMD_ALL_SLOTS, .group = "generic",
-        .since = "1.0.0", .complexity = "O(1)", .summary = "Returns some key of the database",
+    { "randomkey", randomkey, 1, CMD_READONLY | CMD_ALL_SLOTS, .group = "generic", .since = "1.0.0",
+        .complexity = "O(1)", .summary = "Returns some key of the database",
         .tips = TIPS("request_policy:all_shards", "nondeterministic_output") },
     { "scan", scan, -2, CMD_READONLY | CMD_ALL_SLOTS, .group = "generic", .since = "2.8.0",
         .complexity = "O(1) for each call, O(N) for the whole, N keys in the database",

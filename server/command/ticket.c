@@ -12,6 +12,13 @@ struct ticket {
     void *arg;
 };
 
+static atomic_size_t waiting; /* sessions whose answer is on its way */
+
+size_t ticket_count(void)
+{
+    return atomic_load(&waiting);
+}
+
 bool call_can_park(const struct call *call)
 {
     return !call->in_exec && call->executor->post && !(call->session->flags & SESSION_PRIMARY);
@@ -23,12 +30,14 @@ struct ticket *call_park(struct call *call)
     ticket->executor = call->executor;
     ticket->session_id = call->session->id;
     call->session->flags |= SESSION_PARKED;
+    atomic_fetch_add(&waiting, 1);
     return ticket;
 }
 
 static void deliver(void *arg)
 {
     struct ticket *ticket = arg;
+    atomic_fetch_sub(&waiting, 1);
     struct session *session = ticket->executor->find_session(ticket->executor, ticket->session_id);
     if (session)
         session->flags &= ~SESSION_PARKED;

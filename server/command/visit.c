@@ -1,6 +1,7 @@
-/* A table's scan goes by positions on the scale of hashes, but looks at whole buckets, of the old buckets and the
- * new where the table is growing: so it shows entries that lie before the position, or behind the one it returns.
- * They are found or will be found at another time, and are left out here. */
+/* A table's scan goes by positions on the scale of hashes, but looks at whole buckets, of the old
+ * buckets and the new where the table is growing: so it shows entries that lie before the position,
+ * or behind the one it returns. They are found or will be found at another time, and are left out
+ * here. */
 #include "server/command/visit.h"
 
 #include "common/memory.h"
@@ -11,8 +12,7 @@ static void gather(void *arg, table_cell *cell)
     struct visit *visit = arg;
     if (visit->count == visit->capacity) {
         visit->capacity = visit->capacity ? visit->capacity * 2 : VISIT_PIECE * 2;
-        visit->entries =
-            memory_resize(visit->entries, visit->capacity * sizeof(*visit->entries));
+        visit->entries = memory_resize(visit->entries, visit->capacity * sizeof(*visit->entries));
     }
     visit->entries[visit->count++] = table_cell_entry(cell);
 }

@@ -16,8 +16,10 @@
 #include "server/journal/aof.h"
 #include "server/journal/gate.h"
 #include "server/journal/journal.h"
+#include "server/info.h"
 #include "server/log.h"
 #include "server/mailbox.h"
+#include "server/net/listener.h"
 #include "server/periodic.h"
 #include <pthread.h>
 #include <stdlib.h>
@@ -484,9 +486,25 @@ static bool worker_init(struct worker *worker, unsigned number, struct error *er
     return true;
 }
 
+static void tell_clients(struct buffer *out)
+{
+    size_t waiting = 0;
+    for (unsigned i = 0; i < net.workers; i++)
+        waiting += atomic_load(&workers[i].waiting);
+    buffer_printf(out, "connected_clients:%zu\r\n", net_client_count());
+    buffer_printf(out, "blocked_clients:%zu\r\n", ticket_count() + waiting);
+}
+
+static void tell_stats(struct buffer *out)
+{
+    buffer_printf(out, "rejected_connections:%llu\r\n", (unsigned long long)listener_rejected());
+}
+
 bool net_open(const struct net_config *config, struct error *error)
 {
     net = *config;
+    info_register("clients", tell_clients);
+    info_register("stats", tell_stats);
     for (unsigned i = 0; i < net.workers; i++) {
         if (!worker_init(&workers[i], i, error))
             return false;

@@ -23,7 +23,7 @@ struct worker {
     struct connection_list ready;  /* with requests to run */
     struct connection_list flush;  /* with replies to send */
     struct connection *dead;       /* to be freed at the end of the turn */
-    size_t waiting;                /* connections whose request waits to be retried */
+    atomic_size_t waiting;         /* connections whose request waits to be retried; INFO reads it */
     struct buffer *pool;           /* input buffers that are not in use */
     size_t pool_count;
     struct gate_listener *listener; /* wakes us when the journal is safe further on */

@@ -1,6 +1,7 @@
-/* The usual dynamic programming: row by row, for each pair of prefixes the length of what they have in common. Only two
- * rows of lengths are kept. To find the way back from the end, one bit for each pair is enough: whether to go up
- * (drop a byte of a) or left (drop a byte of b) where the bytes differ; where they are equal both are taken. */
+/* The usual dynamic programming: row by row, for each pair of prefixes the length of what they have
+ * in common. Only two rows of lengths are kept. To find the way back from the end, one bit for each
+ * pair is enough: whether to go up (drop a byte of a) or left (drop a byte of b) where the bytes
+ * differ; where they are equal both are taken. */
 #include "server/type/lcs.h"
 
 #include "common/memory.h"
@@ -54,8 +55,7 @@ static void add_match(struct lcs *lcs, struct lcs_match match)
 {
     if (lcs->match_count == lcs->match_capacity) {
         lcs->match_capacity = lcs->match_capacity ? lcs->match_capacity * 2 : 16;
-        lcs->matches =
-            memory_resize(lcs->matches, lcs->match_capacity * sizeof(*lcs->matches));
+        lcs->matches = memory_resize(lcs->matches, lcs->match_capacity * sizeof(*lcs->matches));
     }
     lcs->matches[lcs->match_count++] = match;
 }

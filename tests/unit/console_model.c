@@ -64,11 +64,11 @@ static void add_seed(int node)
 static void write_view(struct buffer *text, int viewer, const struct told *told, int count)
 {
     for (int i = 0; i < count; i++) {
-        buffer_printf(text, "%s 127.0.0.1:%d@%d %s%s %s 0 %lld %d connected%s%s\n", ids[i], 7001 + i,
-            17001 + i, i == viewer ? "myself," : "", told[i].flags,
+        buffer_printf(text, "%s 127.0.0.1:%d@%d %s%s %s 0 %lld %d connected%s%s\n", ids[i],
+            7001 + i, 17001 + i, i == viewer ? "myself," : "", told[i].flags,
             told[i].primary >= 0 ? ids[told[i].primary] : "-",
-            i == viewer ? 0LL : (long long)wall - 300, told[i].epoch, told[i].slots[0] != '\0' ? " " : "",
-            told[i].slots);
+            i == viewer ? 0LL : (long long)wall - 300, told[i].epoch,
+            told[i].slots[0] != '\0' ? " " : "", told[i].slots);
     }
 }
 
@@ -220,7 +220,8 @@ Test(console_model, failover_keeps_the_shard)
     cr_assert_eq(model->served, SLOT_COUNT - 5461);
     cr_assert(strstr(model->verdict.text, "slots 0-5460 not served: 7001 down") != NULL, "%s",
         model->verdict.text);
-    cr_assert(strstr(model->verdict.text, "a replica can take over") != NULL, "%s", model->verdict.text);
+    cr_assert(
+        strstr(model->verdict.text, "a replica can take over") != NULL, "%s", model->verdict.text);
     cr_assert(has_event(MODEL_EVENT_NODE_LOST, "7001"));
     now += 600;
     for (int i = 1; i < NODES; i++) {
@@ -256,7 +257,8 @@ Test(console_model, no_replica_is_said)
     say_at(find(0), 0, alone, 3);
     say_at(find(2), 2, alone, 3);
     merge();
-    cr_assert_str_eq(model->verdict.text, "slots 5461-10922 not served: 7002 down 12 s, no replica");
+    cr_assert_str_eq(
+        model->verdict.text, "slots 5461-10922 not served: 7002 down 12 s, no replica");
 }
 
 Test(console_model, open_slots)
@@ -329,8 +331,9 @@ Test(console_model, another_node_at_the_address_is_no_answer)
 {
     struct buffer text = { 0 };
     make_healthy();
-    buffer_append_text(&text, "eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee :7002@17002 myself,master - 0 0 0 "
-                              "connected\n");
+    buffer_append_text(&text,
+        "eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee :7002@17002 myself,master - 0 0 0 "
+        "connected\n");
     cr_assert_not(model_build_view(model, find(1), buffer_bytes(&text), now, wall));
     cr_assert(strstr(model->nodes[find(1)]->trouble, "another node (eeeeeeee)") != NULL);
     buffer_free(&text);
@@ -387,16 +390,20 @@ Test(console_model, rates_are_of_the_time_between_polls)
 {
     make_healthy();
     int node = find(0);
-    model_build_info(model, node, BYTES("redis_version:7.0.15\r\nused_memory:1000\r\n"
-                                        "total_commands_processed:500\r\ninstantaneous_ops_per_sec:12\r\n"
-                                        "db0:keys=42,expires=1,avg_ttl=0\r\n"), now);
+    model_build_info(model, node,
+        BYTES("redis_version:7.0.15\r\nused_memory:1000\r\n"
+              "total_commands_processed:500\r\ninstantaneous_ops_per_sec:12\r\n"
+              "db0:keys=42,expires=1,avg_ttl=0\r\n"),
+        now);
     cr_assert_eq(model->nodes[node]->figures.keys, 42);
     cr_assert_float_eq(model->nodes[node]->ops, 12, 0.001, "the node's own word at first");
     cr_assert_eq(model->nodes[node]->figures.clients, -1, "it doesn't say");
     cr_assert_str_eq(model->nodes[node]->figures.version, "redis 7.0.15");
-    model_build_info(model, node, BYTES("used_memory:1000\r\ntotal_commands_processed:2504\r\n"), now + 2000);
+    model_build_info(
+        model, node, BYTES("used_memory:1000\r\ntotal_commands_processed:2504\r\n"), now + 2000);
     cr_assert_float_eq(model->nodes[node]->ops, 1000, 0.001, "four of them were ours");
-    model_build_info(model, node, BYTES("used_memory:1\r\ntotal_commands_processed:3\r\n"), now + 3000);
+    model_build_info(
+        model, node, BYTES("used_memory:1\r\ntotal_commands_processed:3\r\n"), now + 3000);
     cr_assert_float_eq(model->nodes[node]->ops, 0, 0.001, "it was restarted");
 }
 
@@ -404,8 +411,10 @@ Test(console_model, lag_is_what_the_primary_is_ahead)
 {
     make_healthy();
     model_build_info(model, find(0), BYTES("master_repl_offset:1000\r\n"), now);
-    model_build_info(model, find(3), BYTES("master_link_status:up\r\nmaster_repl_offset:900\r\n"
-                                           "slave_repl_offset:940\r\n"), now);
+    model_build_info(model, find(3),
+        BYTES("master_link_status:up\r\nmaster_repl_offset:900\r\n"
+              "slave_repl_offset:940\r\n"),
+        now);
     merge();
     cr_assert_eq(model->nodes[find(3)]->lag, 60);
     cr_assert_eq(model->nodes[find(0)]->lag, -1);

@@ -65,8 +65,8 @@ static void make_empty(const char *const *hosts, int count, struct address *addr
         char line[600];
         int index = add(hosts[i], 7001 + i);
         addresses[i] = model->nodes[index]->address;
-        snprintf(line, sizeof line, "%s :%d@%d myself,master - 0 0 0 connected\n", id_of(i), 7001 + i,
-            17001 + i);
+        snprintf(line, sizeof line, "%s :%d@%d myself,master - 0 0 0 connected\n", id_of(i),
+            7001 + i, 17001 + i);
         say(index, line, "used_memory:1\r\n");
     }
     merge();
@@ -124,8 +124,8 @@ static const char *shown(void (*write)(const struct plan *plan, struct buffer *o
 
 /* --- create --- */
 
-static const char *const one_host[] = { "127.0.0.1", "127.0.0.1", "127.0.0.1", "127.0.0.1", "127.0.0.1",
-    "127.0.0.1", "127.0.0.1" };
+static const char *const one_host[] = { "127.0.0.1", "127.0.0.1", "127.0.0.1", "127.0.0.1",
+    "127.0.0.1", "127.0.0.1", "127.0.0.1" };
 
 Test(console_plan, create_gives_equal_shares)
 {
@@ -241,8 +241,8 @@ Test(console_plan, reshard_of_ranges)
     cr_assert_eq(plan_slot_count(&plan), 100);
     cr_assert_eq(plan.steps[0].keys, 100, "the source has a key a slot");
     cr_assert_eq(plan.steps[0].bytes, 100000);
-    cr_assert_str_eq(shown(plan_write_summary),
-        "move 100 slots (100 keys, about 98 KB) from A 7001 to C 7003");
+    cr_assert_str_eq(
+        shown(plan_write_summary), "move 100 slots (100 keys, about 98 KB) from A 7001 to C 7003");
     char command[200];
     snprintf(command, sizeof command, "reshard --to %s --range 0-99", id_of(2));
     cr_assert_str_eq(shown(plan_write_command), command);
@@ -264,7 +264,9 @@ Test(console_plan, a_replica_stands_for_its_primary)
 {
     make_cluster("0-5460", "10923-16383");
     int from = at(7004);
-    struct plan_reshard_request request = { .from = &from, .from_count = 1, .to = at(7002), .slots = 10 };
+    struct plan_reshard_request request = {
+        .from = &from, .from_count = 1, .to = at(7002), .slots = 10
+    };
     cr_assert(plan_reshard(model, &request, &plan, &error), "%s", error.text);
     cr_assert_eq(plan.nodes[plan.steps[0].peer].address.port, 7001);
 }
@@ -274,7 +276,9 @@ Test(console_plan, reshard_says_what_is_wrong)
     make_cluster("0-5460", "10923-16383");
     int from = at(7001);
     struct slot_set ranges = { { 0 } };
-    struct plan_reshard_request request = { .from = &from, .from_count = 1, .to = at(7002), .slots = 6000 };
+    struct plan_reshard_request request = {
+        .from = &from, .from_count = 1, .to = at(7002), .slots = 6000
+    };
     cr_assert_not(plan_reshard(model, &request, &plan, &error));
     cr_assert(strstr(error.text, "have 5461 slots, 6000 are wanted") != NULL, "%s", error.text);
     request.to = at(7001);
@@ -403,7 +407,8 @@ Test(console_plan, check_finds_the_dead)
     const struct check_finding *lost = finding(&check, CHECK_NOT_SERVED);
     cr_assert_not_null(lost);
     cr_assert(strstr(lost->repair, "failover") != NULL);
-    cr_assert(strstr(lost->repair, id_of(4)) != NULL, "the replica that is ahead: %s", lost->repair);
+    cr_assert(
+        strstr(lost->repair, id_of(4)) != NULL, "the replica that is ahead: %s", lost->repair);
     json_t *json = check_to_json(&check);
     cr_assert_eq(json_array_size(json), check.count);
     json_decref(json);

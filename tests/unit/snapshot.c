@@ -353,6 +353,14 @@ static void load_keeper(struct keeper *keeper)
     cr_assert_eq(result.bytes, keeper->bytes.len);
 }
 
+static _Atomic bool held;
+
+static void hold(void)
+{
+    while (atomic_load(&held))
+        usleep(100);
+}
+
 /* --- Tests. --- */
 
 Test(snapshot, of_an_empty_store, .init = world_begin, .fini = world_end)
@@ -511,14 +519,19 @@ Test(snapshot, all_targets_get_the_same_and_a_bad_one_harms_nobody, .init = worl
     writers_start(1);
     for (int i = 0; i < 6; i++)
         keeper_init(&keepers[i]);
-    keepers[0].slow = until_written;
+    /* The first holds the thread until all others are there, to be served together. */
+    keepers[0].slow = hold;
+    keepers[1].slow = until_written;
     keepers[2].refuse_prepare = true;
     keepers[3].refuse_begin = true;
     keepers[4].fail_at = 1;
+    atomic_store(&held, true);
     snapshotter_request(world.snapshotter, &keepers[0].target);
-    keepers[0].slow = until_written;
+    while (!snapshotter_progress(world.snapshotter).running)
+        usleep(100);
     for (int i = 1; i < 6; i++)
         snapshotter_request(world.snapshotter, &keepers[i].target);
+    atomic_store(&held, false);
     for (int i = 0; i < 6; i++)
         keeper_wait(&keepers[i]);
     writers_stop();
@@ -532,14 +545,6 @@ Test(snapshot, all_targets_get_the_same_and_a_bad_one_harms_nobody, .init = worl
     cr_expect_eq(differences(world.moment, world.loaded), 0);
     for (int i = 0; i < 6; i++)
         keeper_free(&keepers[i]);
-}
-
-static _Atomic bool held;
-
-static void hold(void)
-{
-    while (atomic_load(&held))
-        usleep(100);
 }
 
 Test(snapshot, requests_under_way_are_served_together_by_the_next, .init = world_begin,

@@ -1,0 +1,377 @@
+/* Redis is the oracle, and chance asks the questions: the same long run of commands, drawn from a
+ * seed, goes to redis-server and to the server under test; every reply must be the same, and in the
+ * end the data. The seed is printed; RANDOM_SEED=N draws the same run again, RANDOM_COUNT=N draws
+ * more or fewer. */
+#include "common/resp.h"
+#include "tests/support/node.h"
+#include "tests/support/normalize.h"
+#include "tests/support/raw.h"
+#include "tests/support/scratch.h"
+#include "tests/support/wait.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+TestSuite(random, .init = nodes_begin, .fini = nodes_end, .timeout = 200);
+
+enum { COUNT = 100000, BATCH = 250, KEYS = 24, WORDS_MAX = 12, SHOWN = 20 };
+
+/* What is drawn: words in capitals as they are, and
+ *   k a key, j another of the same slot, v a value, w a short value, i an integer, f a float, o an
+ * offset s seconds, m milliseconds (from now, large), a and b the same as a moment, p a moment that
+ * has passed */
+struct form {
+    const char *words;
+    int weight;
+    bool timed;        /* the reply tells time that passes */
+    bool not_in_multi; /* not where EXEC's reply would hold it */
+};
+
+static const struct form forms[] = {
+    { "GET k", 8, 0, 0 },
+    { "SET k v", 8, 0, 0 },
+    { "SET k i", 5, 0, 0 },
+    { "SET k f", 3, 0, 0 },
+    { "SET k v GET", 2, 0, 0 },
+    { "SET k v NX", 2, 0, 0 },
+    { "SET k v XX", 2, 0, 0 },
+    { "SET k v NX GET", 1, 0, 0 },
+    { "SET k v KEEPTTL", 2, 0, 0 },
+    { "SET k v EX s", 2, 0, 0 },
+    { "SET k v PX m NX", 1, 0, 0 },
+    { "SET k v EXAT a", 1, 0, 0 },
+    { "SET k v PXAT b XX GET", 1, 0, 0 },
+    { "SET k v PXAT p", 1, 0, 0 },
+    { "SETNX k v", 2, 0, 0 },
+    { "SETEX k s v", 1, 0, 0 },
+    { "PSETEX k m v", 1, 0, 0 },
+    { "GETSET k v", 2, 0, 0 },
+    { "GETDEL k", 2, 0, 0 },
+    { "GETEX k", 1, 0, 0 },
+    { "GETEX k PERSIST", 1, 0, 0 },
+    { "GETEX k EX s", 1, 0, 0 },
+    { "GETEX k PXAT b", 1, 0, 0 },
+    { "GETEX k PXAT p", 1, 0, 0 },
+    { "MGET k j j", 2, 0, 0 },
+    { "MSET k v j w", 2, 0, 0 },
+    { "MSETNX k v j w", 2, 0, 0 },
+    { "MGET k k", 1, 0, 0 },
+    { "INCR k", 4, 0, 0 },
+    { "DECR k", 3, 0, 0 },
+    { "INCRBY k i", 4, 0, 0 },
+    { "DECRBY k i", 3, 0, 0 },
+    { "INCRBYFLOAT k f", 3, 0, 0 },
+    { "INCRBYFLOAT k i", 1, 0, 0 },
+    { "APPEND k w", 4, 0, 0 },
+    { "APPEND k i", 1, 0, 0 },
+    { "STRLEN k", 3, 0, 0 },
+    { "GETRANGE k o o", 3, 0, 0 },
+    { "SUBSTR k o o", 1, 0, 0 },
+    { "SETRANGE k o w", 3, 0, 0 },
+    { "LCS k j", 1, 0, 0 },
+    { "LCS k j LEN", 1, 0, 0 },
+    { "LCS k j IDX WITHMATCHLEN MINMATCHLEN o", 1, 0, 0 },
+    { "EXISTS k j", 2, 0, 0 },
+    { "DEL k", 2, 0, 0 },
+    { "DEL k j", 1, 0, 0 },
+    { "UNLINK k", 1, 0, 0 },
+    { "TOUCH k j", 1, 0, 0 },
+    { "TYPE k", 1, 0, 0 },
+    { "RENAME k j", 2, 0, 0 },
+    { "RENAMENX k j", 1, 0, 0 },
+    { "COPY k j", 1, 0, 0 },
+    { "COPY k j REPLACE", 2, 0, 0 },
+    { "RENAME k k", 1, 0, 0 },
+    { "MGET k w", 1, 0, 0 },
+    { "OBJECT ENCODING k", 2, 0, 0 },
+    { "EXPIRE k s", 2, 0, 0 },
+    { "EXPIRE k s NX", 1, 0, 0 },
+    { "EXPIRE k s XX", 1, 0, 0 },
+    { "EXPIRE k s GT", 1, 0, 0 },
+    { "EXPIRE k s LT", 1, 0, 0 },
+    { "PEXPIRE k m", 1, 0, 0 },
+    { "EXPIREAT k a", 1, 0, 0 },
+    { "PEXPIREAT k b", 1, 0, 0 },
+    { "PEXPIREAT k b GT", 1, 0, 0 },
+    { "PEXPIREAT k p", 1, 0, 0 },
+    { "EXPIRE k e", 1, 0, 0 },
+    { "PERSIST k", 2, 0, 0 },
+    { "TTL k", 1, 1, 1 },
+    { "PTTL k", 1, 1, 1 },
+    { "EXPIRETIME k", 1, 1, 1 },
+    { "PEXPIRETIME k", 1, 1, 1 },
+    { "MULTI", 2, 0, 0 },
+    { "EXEC", 3, 0, 0 },
+    { "DISCARD", 1, 0, 0 },
+    { "WATCH k", 1, 0, 0 },
+    { "UNWATCH", 1, 0, 0 },
+    { "PING w", 1, 0, 0 },
+    { "ECHO v", 1, 0, 0 },
+    { "CLUSTER KEYSLOT v", 1, 0, 0 },
+    { "CLUSTER COUNTKEYSINSLOT 0", 1, 0, 0 },
+    { "NOSUCH k v", 1, 0, 0 },
+};
+
+struct draw {
+    uint64_t state;
+    bool in_multi;
+};
+
+static uint64_t next(struct draw *draw)
+{
+    draw->state ^= draw->state << 13;
+    draw->state ^= draw->state >> 7;
+    draw->state ^= draw->state << 17;
+    return draw->state;
+}
+
+static uint64_t below(struct draw *draw, uint64_t limit)
+{
+    return (next(draw) >> 11) % limit;
+}
+
+static const char *const integers[] = { "0", "1", "-1", "7", "-42", "100", "65535", "65536", "-129",
+    "2147483648", "9223372036854775807", "-9223372036854775808", "9223372036854775808", "abc",
+    "1.5", "007", "-0", "+5", "" };
+static const char *const no_times[] = { "0", "-1", "-9223372036854775808", "9223372036854775807",
+    "9223372036854775", "1.5", "abc", "", "1e3", " 100" };
+static const char *const floats[] = { "0.1", "-0.1", "1.5", "3.0e3", "1e10", "5.0e-5", "-2.25",
+    "1e300", "123456789.123456789", "10", "nan", "inf", "x", "0.30000000000000004" };
+static const char *const offsets[] = { "0", "1", "2", "5", "10", "31", "32", "63", "64", "100",
+    "4000", "-1", "-2", "-5", "-100", "536870912", "9223372036854775807", "x" };
+
+#define ONE_OF(draw, list) (list)[below((draw), sizeof(list) / sizeof(*(list)))]
+
+/* Bytes of any kind, of the lengths at which something changes: in integers' and short strings'
+ * forms. */
+static void draw_value(struct draw *draw, struct buffer *out, size_t max)
+{
+    static const size_t lengths[] = { 0, 1, 3, 7, 8, 11, 12, 20, 21, 43, 44, 45, 63, 64, 65, 255,
+        256, 1000, 5000 };
+    size_t len = ONE_OF(draw, lengths);
+    len = len > max ? max : len;
+    bool text = below(draw, 3) > 0;
+    char start = (char)('a' + below(draw, 26));
+    for (size_t i = 0; i < len; i++)
+        buffer_append_char(
+            out, text ? (char)('a' + (start + i * (i % 7)) % 26) : (char)below(draw, 256));
+}
+
+static void draw_word(struct draw *draw, const char *word, int key, struct buffer *out)
+{
+    static const char *const tags[] = { "{a}", "{a}", "{b}" };
+    switch (word[1] == 0 ? word[0] : 0) {
+    case 'k':
+        buffer_printf(out, "%s%d", tags[key % 3], key);
+        break;
+    case 'j':
+        buffer_printf(out, "%s%d", tags[key % 3], (int)below(draw, KEYS / 3) * 3 + key % 3);
+        break;
+    case 'v':
+        draw_value(draw, out, 5000);
+        break;
+    case 'w':
+        draw_value(draw, out, 12);
+        break;
+    case 'i':
+        buffer_append_text(out, ONE_OF(draw, integers));
+        break;
+    case 'f':
+        buffer_append_text(out, ONE_OF(draw, floats));
+        break;
+    case 'o':
+        buffer_append_text(out, ONE_OF(draw, offsets));
+        break;
+    case 'e':
+        buffer_append_text(out, ONE_OF(draw, no_times));
+        break;
+    case 's':
+        buffer_printf(out, "%llu", 100000 + (unsigned long long)below(draw, 1000000) * 1000);
+        break;
+    case 'm':
+        buffer_printf(out, "%llu", 100000000 + (unsigned long long)below(draw, 1000000) * 1000000);
+        break;
+    case 'a':
+        buffer_printf(out, "%llu", 4000000000 + (unsigned long long)below(draw, 1000000));
+        break;
+    case 'b':
+        buffer_printf(out, "%llu", 4000000000000 + (unsigned long long)below(draw, 1000000000));
+        break;
+    case 'p':
+        buffer_printf(out, "%llu", 1 + (unsigned long long)below(draw, 1000000000));
+        break;
+    default:
+        buffer_append_text(out, word);
+    }
+}
+
+static const struct form *draw_form(struct draw *draw)
+{
+    int total = 0;
+    for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++)
+        total += forms[i].weight;
+    for (;;) {
+        int at = (int)below(draw, (uint64_t)total);
+        size_t i = 0;
+        while (at >= forms[i].weight)
+            at -= forms[i++].weight;
+        if (!draw->in_multi || !forms[i].not_in_multi)
+            return &forms[i];
+    }
+}
+
+/* One command into the buffer; now and then with a word too many or too few. */
+static const struct form *draw_command(struct draw *draw, struct buffer *out)
+{
+    const struct form *form = draw_form(draw);
+    char words[128], *rest = NULL;
+    struct buffer values[WORDS_MAX] = { 0 };
+    size_t count = 0;
+    int key = (int)below(draw, KEYS);
+    snprintf(words, sizeof(words), "%s", form->words);
+    for (char *word = strtok_r(words, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest))
+        draw_word(draw, word, key, &values[count++]);
+    uint64_t odd = below(draw, 60);
+    if (odd == 0)
+        draw_word(draw, "w", key, &values[count++]);
+    size_t sent = odd == 1 && count > 1 ? count - 1 : count;
+    resp_write_array(out, sent);
+    for (size_t i = 0; i < sent; i++)
+        resp_write_bulk(out, buffer_bytes(&values[i]));
+    if (strcmp(form->words, "MULTI") == 0 && odd > 0)
+        draw->in_multi = true;
+    else if (strcmp(form->words, "EXEC") == 0 || strcmp(form->words, "DISCARD") == 0)
+        draw->in_multi = odd == 0 && draw->in_multi;
+    for (size_t i = 0; i < count; i++)
+        buffer_free(&values[i]);
+    return form;
+}
+
+struct sides {
+    struct node *node[2];
+    struct raw *raw[2];
+    int differences;
+};
+
+static void compare_batch(struct sides *sides, const struct form **batch, const struct buffer *sent,
+    const size_t *starts, int size)
+{
+    for (int i = 0; i < size; i++) {
+        struct bytes replies[2];
+        for (int side = 0; side < 2; side++) {
+            replies[side] = raw_reply(sides->raw[side], 20000);
+            cr_assert_gt(replies[side].len, 0, "no reply of %s to \"%s\"",
+                node_program(sides->node[side]),
+                raw_escape((struct bytes){ sent->data + starts[i], starts[i + 1] - starts[i] }));
+        }
+        struct normalize normalize = { batch[i]->timed ? NORMALIZE_NEAR : NORMALIZE_EXACT,
+            BYTES("3000") };
+        if (normalize_equal(&normalize, replies[0], replies[1]))
+            continue;
+        if (sides->differences++ < SHOWN)
+            fprintf(stderr, "\"%s\"\n  redis-server \"%s\"\n  under test   \"%s\"\n",
+                raw_escape((struct bytes){ sent->data + starts[i], starts[i + 1] - starts[i] }),
+                raw_escape(replies[0]), raw_escape(replies[1]));
+    }
+}
+
+static void run_batch(struct sides *sides, struct draw *draw, int size)
+{
+    const struct form *batch[BATCH];
+    size_t starts[BATCH + 1];
+    struct buffer out = { 0 };
+    for (int i = 0; i < size; i++) {
+        starts[i] = out.len;
+        batch[i] = draw_command(draw, &out);
+    }
+    starts[size] = out.len;
+    for (int side = 0; side < 2; side++)
+        cr_assert(raw_send(sides->raw[side], out.data, out.len), "%s has closed the connection",
+            node_program(sides->node[side]));
+    compare_batch(sides, batch, &out, starts, size);
+    buffer_free(&out);
+}
+
+/* The DUMP of one side, loaded by the other, is the same value. */
+static void compare_dump(struct client *from, struct client *to, const redisReply *key)
+{
+    redisReply *value = client_ask(from, "GET %b", key->str, key->len);
+    redisReply *dump = client_ask(from, "DUMP %b", key->str, key->len);
+    redisReply *ok = client_ask(to, "RESTORE {copy} 0 %b REPLACE", dump->str, dump->len);
+    redisReply *copy = client_ask(to, "GET {copy}");
+    cr_expect(ok->type == REDIS_REPLY_STATUS && copy->type == value->type &&
+                  copy->len == value->len && memcmp(copy->str, value->str, value->len) == 0,
+        "%s: dumped there and restored here it is another value: %s", key->str, reply_text(ok));
+    freeReplyObject(value);
+    freeReplyObject(dump);
+    freeReplyObject(ok);
+    freeReplyObject(copy);
+}
+
+static void compare_data(struct sides *sides)
+{
+    struct client *redis = node_client(sides->node[0]), *other = node_client(sides->node[1]);
+    redisReply *keys = client_run(redis, "KEYS *");
+    /* Keys that have expired are counted until somebody looks. */
+    wait_until(10000, client_integer(redis, "DBSIZE") == (int64_t)keys->elements &&
+                          client_integer(other, "DBSIZE") == (int64_t)keys->elements);
+    for (size_t i = 0; i < keys->elements; i++) {
+        const redisReply *key = keys->element[i];
+        redisReply *here = client_ask(redis, "GET %b", key->str, key->len);
+        redisReply *there = client_ask(other, "GET %b", key->str, key->len);
+        cr_expect(here->type == there->type && here->len == there->len &&
+                      memcmp(here->str, there->str, here->len) == 0,
+            "%s is another value", key->str);
+        int64_t expires = client_integer(redis, "PEXPIRETIME %b", key->str, key->len);
+        int64_t expires_there = client_integer(other, "PEXPIRETIME %b", key->str, key->len);
+        cr_expect(llabs(expires - expires_there) < 3000 && (expires < 0) == (expires_there < 0),
+            "%s expires at %lld, and at %lld", key->str, (long long)expires,
+            (long long)expires_there);
+        freeReplyObject(here);
+        freeReplyObject(there);
+        compare_dump(redis, other, key);
+        compare_dump(other, redis, key);
+    }
+}
+
+static uint64_t number_from(const char *name, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+    return text != NULL ? strtoull(text, NULL, 10) : otherwise;
+}
+
+static void run(int protocol)
+{
+    struct sides sides = { 0 };
+    struct draw draw = { .state = number_from("RANDOM_SEED", (uint64_t)now_us() * 2 + 1) };
+    int count = (int)number_from("RANDOM_COUNT", COUNT);
+    fprintf(stderr, "RANDOM_SEED=%llu (RESP%d, %d commands)\n", (unsigned long long)draw.state,
+        protocol, count);
+    for (int side = 0; side < 2; side++) {
+        sides.node[side] = node_start_program(
+            side == 0 ? "redis-server" : NULL, "cluster-enabled yes\ncluster-node-timeout 500\n");
+        node_expect(sides.node[side], "OK", "CLUSTER ADDSLOTSRANGE 0 16383");
+    }
+    for (int side = 0; side < 2; side++) {
+        wait_until(
+            10000, strstr(node_text(sides.node[side], "CLUSTER INFO"), "cluster_state:ok") != NULL);
+        sides.raw[side] = raw_open(node_port(sides.node[side]));
+        if (protocol == 3) {
+            raw_send_text(sides.raw[side], "HELLO 3\r\n");
+            raw_reply(sides.raw[side], 5000);
+        }
+    }
+    for (int done = 0; done < count && sides.differences < SHOWN; done += BATCH)
+        run_batch(&sides, &draw, BATCH);
+    cr_expect_eq(sides.differences, 0, "%d replies differ", sides.differences);
+    compare_data(&sides);
+}
+
+Test(random, resp2)
+{
+    run(2);
+}
+
+Test(random, resp3)
+{
+    run(3);
+}
