@@ -248,7 +248,7 @@ const struct directive config_directives[] = {
     NUMBER("repl-backlog-ttl", NULL, REPL_BACKLOG_TTL, 0, 0, ANY, "3600"),
     BOOL("repl-disable-tcp-nodelay", NULL, REPL_DISABLE_TCP_NODELAY, 0, "no"),
     BOOL("repl-diskless-sync", NULL, REPL_DISKLESS_SYNC, 0, "yes"),
-    NUMBER("repl-diskless-sync-delay", NULL, REPL_DISKLESS_SYNC_DELAY, 0, 0, INT, "5"),
+    NUMBER("repl-diskless-sync-delay", NULL, REPL_DISKLESS_SYNC_DELAY, 0, 0, INT, "0"),
     NUMBER("repl-ping-replica-period", "repl-ping-slave-period", REPL_PING_REPLICA_PERIOD, 0, 1,
         INT, "10"),
     NUMBER("repl-timeout", NULL, REPL_TIMEOUT, 0, 1, INT, "60"),

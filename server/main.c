@@ -17,6 +17,7 @@
 #include "server/process.h"
 #include "server/replication/replication.h"
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +73,9 @@ static bool prepare(int argc, char **argv, struct error *error)
     return password_changed(CONFIG_REQUIREPASS, error);
 }
 
+/* Whether load is through: until then there is nothing to close, and others may be busy opening it. */
+static atomic_bool loaded;
+
 /* Loading takes its time, so it has a thread of its own: the workers answer -LOADING meanwhile. Only then does the
  * node take part in the cluster and in replication. */
 static void *load(void *arg)
@@ -89,6 +93,7 @@ static void *load(void *arg)
         _exit(EXIT_FAILURE);
     }
     log_write(LOG_NOTICE, "Ready to accept connections");
+    atomic_store(&loaded, true);
     return NULL;
 }
 
@@ -139,5 +144,10 @@ int main(int argc, char **argv)
         return status;
     }
     net_run();
+    if (!atomic_load(&loaded)) {
+        listener_close();
+        process_leave();
+        _exit(EXIT_SUCCESS);
+    }
     return process_shutdown();
 }

@@ -38,6 +38,7 @@ static struct store *store;
 static struct journal *journal;
 static struct aof *aof;
 static struct snapshotter *snapshotter;
+static struct turn_runner *emptier; /* of whoever replaces the data set: one thread at a time */
 
 /* What is known of RDB files; guarded by mutex. */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -386,17 +387,23 @@ bool persistence_load(struct error *error)
     return ok;
 }
 
+/* In a turn: a snapshot must not end while a table is on its way to it. */
+static void empty_slot(struct slot *slot)
+{
+    turn_begin(emptier);
+    slot_lock_acquire(&slot->lock);
+    watch_touch_slot(slot);
+    struct table table = store_take_table(store, slot);
+    slot_lock_release(&slot->lock);
+    turn_end(emptier);
+    lazy_free_table(table);
+}
+
 void persistence_empty_store(void)
 {
     for (unsigned database = 0; database < store_databases(store); database++) {
-        for (unsigned number = 0; number < SLOT_COUNT; number++) {
-            struct slot *slot = store_slot(store, database, number);
-            slot_lock_acquire(&slot->lock);
-            watch_touch_slot(slot);
-            struct table table = store_take_table(store, slot);
-            slot_lock_release(&slot->lock);
-            lazy_free_table(table);
-        }
+        for (unsigned number = 0; number < SLOT_COUNT; number++)
+            empty_slot(store_slot(store, database, number));
     }
 }
 
@@ -470,6 +477,7 @@ bool persistence_open(struct store *the_store, struct journal *the_journal, stru
 {
     store = the_store;
     journal = the_journal;
+    emptier = turn_runner_create();
     snapshotter = snapshotter_create(
         store, &(struct snapshotter_options){ .compress = config_is(CONFIG_RDBCOMPRESSION),
                    .checksum = config_is(CONFIG_RDBCHECKSUM),

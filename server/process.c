@@ -29,6 +29,7 @@ enum { RESERVED_FILES = 64 }; /* descriptors beside those of clients */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct {
     bool asked;
+    bool decided; /* the loops stop */
     unsigned flags;
     int64_t deadline; /* Unix ms; 0: not begun */
     void (*refused)(void *arg);
@@ -148,29 +149,40 @@ bool process_shutdown_begin(unsigned flags, void (*refused)(void *arg), void *ar
     return begun;
 }
 
-/* Ends it without an end: everything goes on. */
-static void call_off(void)
+/* Ends it without an end: everything goes on. False: none was asked for, or another thread was faster. */
+static bool call_off(void)
 {
     pthread_mutex_lock(&mutex);
+    bool asked = shutdown_state.asked && !shutdown_state.decided;
     void (*refused)(void *arg) = shutdown_state.refused;
     void *arg = shutdown_state.arg;
-    shutdown_state.asked = false;
+    if (asked)
+        shutdown_state.asked = false;
     pthread_mutex_unlock(&mutex);
+    if (!asked)
+        return false;
     pause_end(PAUSE_SHUTDOWN);
     if (refused)
         refused(arg);
+    return true;
 }
 
 bool process_shutdown_abort(void)
 {
-    pthread_mutex_lock(&mutex);
-    bool asked = shutdown_state.asked;
-    pthread_mutex_unlock(&mutex);
-    if (!asked)
+    if (!call_off())
         return false;
     log_write(LOG_NOTICE, "Shutdown aborted");
-    call_off();
     return true;
+}
+
+/* From here on nothing calls it off. False: it was called off before. */
+static bool decide(void)
+{
+    pthread_mutex_lock(&mutex);
+    shutdown_state.decided = shutdown_state.asked;
+    bool decided = shutdown_state.decided;
+    pthread_mutex_unlock(&mutex);
+    return decided;
 }
 
 static void finish(unsigned flags)
@@ -185,7 +197,8 @@ static void finish(unsigned flags)
         }
         exit_status = EXIT_FAILURE;
     }
-    net_stop();
+    if (decide())
+        net_stop();
 }
 
 /* Ten times a second, in worker 0. */
@@ -222,7 +235,7 @@ static void tick_pauses(struct executor *executor, unsigned worker, unsigned wor
 static void on_signal(evutil_socket_t number, short what, void *arg)
 {
     log_write(LOG_WARNING, "Received %s", number == SIGINT ? "SIGINT" : "SIGTERM");
-    if (!process_shutdown_begin(0, NULL, NULL)) {
+    if (!process_shutdown_begin(0, NULL, NULL) && number == SIGINT) {
         log_write(LOG_WARNING, "Received it a second time: ending at once");
         _exit(EXIT_FAILURE);
     }

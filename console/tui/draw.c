@@ -24,11 +24,8 @@ static const struct {
     [GLYPH_BRANCH] = { "└", "`" },
     [GLYPH_ARROW] = { "→", "->" },
     [GLYPH_DOT] = { "·", "." },
-    [GLYPH_POINTER] = { "▶", ">" },
     [GLYPH_FULL] = { "█", "#" },
-    [GLYPH_SWATCH] = { "■", " " },
     [GLYPH_HATCH] = { "▒", "~" },
-    [GLYPH_SELF] = { "─", "-" },
     [GLYPH_DOWN] = { "▼", "v" },
     [GLYPH_UP] = { "▲", "^" },
 };

@@ -22,11 +22,8 @@ enum glyph {
     GLYPH_BRANCH,
     GLYPH_ARROW,
     GLYPH_DOT,
-    GLYPH_POINTER,
     GLYPH_FULL,
-    GLYPH_SWATCH,
     GLYPH_HATCH,
-    GLYPH_SELF,
     GLYPH_DOWN,
     GLYPH_UP,
 };

@@ -77,6 +77,9 @@ static void jobs_finished(struct jobs *jobs, struct job *job)
     job->report = *operation_report(jobs->operation);
     model_log_add(&jobs->tui->model->log, client_wall_clock(), MODEL_EVENT_OPERATION,
         severities[job->report.outcome], "%s", job->report.text);
+    /* Stays until the next key, whatever else happens meanwhile. */
+    tui_say(jobs->tui, severities[job->report.outcome], "%s%s", job->report.text,
+        job->report.outcome == OPERATION_FAILED ? " (4 shows more)" : "");
     jobs->over = true;
     evtimer_add(jobs->sweep, &now);
 }

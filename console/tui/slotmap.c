@@ -4,7 +4,7 @@
  * wins a cell that can't show everything: unserved, then the cursor, moving, marked, owner.
  *
  * Without colours or without UTF-8 a cell is one point and shows a letter: the shard's, small where
- * the point has slots of others too; ! for unserved, ~ for moving. */
+ * the point has slots of others too; ! for unserved, ~ for moving, ? for disputed. */
 #include "console/tui/slotmap.h"
 
 #include "console/tui/terminal.h"
@@ -255,6 +255,8 @@ static struct point point_look(
         point.right = theme_style(ROLE_MARK).fg;
     if (point.moving)
         point.other = shard_colour(sum.target);
+    if (sum.flags & SLOTMAP_DISPUTED)
+        point.left = theme_style(ROLE_WARN).bg;
     if (point.unserved)
         point.left = point.right = theme_style(ROLE_UNSERVED).fg;
     if (cursor >= first && cursor <= last)
@@ -316,6 +318,8 @@ static void draw_letter(const struct slotmap *map, const struct slotmap_slot *sl
         letter = shades[sum.heat];
     if (sum.flags & SLOTMAP_MOVING)
         letter = '~';
+    if (sum.flags & SLOTMAP_DISPUTED)
+        letter = '?';
     if (sum.flags & SLOTMAP_UNSERVED) {
         letter = '!';
         style = theme_style(ROLE_UNSERVED);

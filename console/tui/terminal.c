@@ -192,11 +192,6 @@ void terminal_resize(void)
     clearok(curscr, TRUE);
 }
 
-bool terminal_has_mouse(void)
-{
-    return terminal.mouse;
-}
-
 bool terminal_is_utf8(void)
 {
     return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;

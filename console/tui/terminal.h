@@ -19,8 +19,6 @@ void terminal_suspend(void);
 /* The window has another size: tells ncurses. Everything must be drawn again. */
 void terminal_resize(void);
 
-bool terminal_has_mouse(void);
-
 /* Whether characters beyond ASCII can be shown: the locale's character set is UTF-8. */
 bool terminal_is_utf8(void);
 

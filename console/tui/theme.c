@@ -120,11 +120,6 @@ const char *theme_name(size_t index)
     return index < THEMES ? themes[index].name : NULL;
 }
 
-const char *theme_current(void)
-{
-    return current.theme->name;
-}
-
 enum theme_level theme_level(void)
 {
     return current.level;

@@ -46,7 +46,6 @@ bool theme_choose(const char *name);
 void theme_start(void);
 /* The names of all themes, NULL at the end. */
 const char *theme_name(size_t index);
-const char *theme_current(void);
 
 enum theme_level theme_level(void);
 struct style theme_style(enum role role);

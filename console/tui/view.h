@@ -53,7 +53,7 @@ struct view {
     const struct binding *bindings;
 };
 
-/* A view's name for a key: "Enter", "Esc", "Up", "m". out has 16 bytes. */
+/* A key's name: "Enter", "Esc", "Up", "m". out has 16 bytes. */
 const char *keys_name(int key, char *out);
 /* The binding of the key; NULL where the table has none or it doesn't work now. */
 const struct binding *keys_find(

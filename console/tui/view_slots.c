@@ -184,6 +184,9 @@ static void draw_legend(struct tui *tui, struct slots *slots, struct area line)
     if (model->open > 0)
         col =
             draw_format(line, 0, col, dim, "   %s %u moving", glyph_text(GLYPH_HATCH), model->open);
+    if (model->disputed > 0)
+        col = draw_format(
+            line, 0, col + 3, theme_style(ROLE_WARN_TEXT), "? %u disputed", model->disputed);
     if (missing > 0 && model->verdict.level != MODEL_WAITING)
         draw_format(line, 0, col + 3, theme_style(ROLE_BAD_TEXT), "! %u not served", missing);
 }

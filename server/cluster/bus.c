@@ -19,6 +19,7 @@ enum {
     READ_SIZE = 64 * 1024,
     LINKS_MAX = 8192,              /* inbound ones, of whoever can reach the port */
     UNSENT_MAX = 64 * 1024 * 1024, /* bytes that may wait in one link */
+    PAUSE_MS = 100,                /* without a look at newcomers, for want of file descriptors */
 };
 
 struct link {
@@ -40,6 +41,7 @@ struct bus {
     struct link *dirty; /* with bytes that were not yet given to the socket */
     struct event *listeners[LISTENERS_MAX];
     unsigned listener_count;
+    struct event *resume; /* listening, after a pause */
     unsigned inbound;
     _Atomic uint64_t overflows; /* read by any thread */
 };
@@ -103,7 +105,7 @@ static bool deliver(struct link *link)
             break;
         bus->handler.message(bus->handler.arg, number, link->in.data + at, len);
         link = find(bus, number);
-        if (!link)
+        if (!link || link->doomed)
             return false;
         at += len;
     }
@@ -173,6 +175,8 @@ static void connect_ended(struct link *link)
     }
     link->connecting = false;
     event_add(link->readable, NULL);
+    if (link->out.len > 0) /* it was not given to a socket that was connecting */
+        event_add(link->writable, NULL);
     bus->handler.connected(bus->handler.arg, number);
 }
 
@@ -222,7 +226,8 @@ void bus_close(struct bus *bus, uint64_t number)
     struct link *link = find(bus, number);
     if (!link)
         return;
-    if (link->out.len == 0 || link->connecting) {
+    /* One that does not read would be kept for as long as it does not. */
+    if (link->out.len == 0 || link->connecting || event_pending(link->writable, EV_WRITE, NULL)) {
         end(link);
         return;
     }
@@ -287,14 +292,32 @@ void bus_connect(struct bus *bus, uint64_t number, const struct address *address
         event_add(link->writable, NULL);
 }
 
+static void on_resume(evutil_socket_t fd, short what, void *arg)
+{
+    struct bus *bus = arg;
+    for (unsigned i = 0; i < bus->listener_count; i++)
+        event_add(bus->listeners[i], NULL);
+}
+
+/* Without file descriptors the sockets would stay readable and the loop would spin. */
+static void look_away(struct bus *bus)
+{
+    for (unsigned i = 0; i < bus->listener_count; i++)
+        event_del(bus->listeners[i]);
+    evtimer_add(bus->resume, &(struct timeval){ 0, PAUSE_MS * 1000 });
+}
+
 static void on_accept(evutil_socket_t listening, short what, void *arg)
 {
     struct bus *bus = arg;
     struct sockaddr_storage peer, own;
     socklen_t len = sizeof(peer);
     int fd = accept4(listening, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            look_away(bus);
         return;
+    }
     len = sizeof(own);
     if (bus->inbound >= LINKS_MAX || getsockname(fd, (struct sockaddr *)&own, &len) < 0) {
         close(fd);
@@ -316,6 +339,7 @@ struct bus *bus_create(struct event_base *base, const struct bus_handler *handle
     struct bus *bus = memory_alloc_zeroed(1, sizeof(*bus));
     bus->base = base;
     bus->handler = *handler;
+    bus->resume = evtimer_new(base, on_resume, bus);
     return bus;
 }
 
@@ -343,6 +367,7 @@ void bus_destroy(struct bus *bus)
         while (bus->places[i])
             end(bus->places[i]);
     }
+    event_free(bus->resume);
     free(bus);
 }
 

@@ -170,6 +170,9 @@ void health_check(struct cluster *cluster);
 void ownership_assign(struct cluster *cluster, unsigned slot, struct cluster_node *owner);
 void ownership_clear(struct cluster *cluster, unsigned slot);
 void ownership_clear_all_of(struct cluster *cluster, struct cluster_node *node);
+/* The slots of the node without those that it has stopped to claim: what others may be told. */
+void ownership_claims_of(
+    const struct cluster *cluster, const struct cluster_node *node, struct slot_set *claims);
 void ownership_set_migrating(struct cluster *cluster, unsigned slot, struct cluster_node *to);
 void ownership_set_importing(struct cluster *cluster, unsigned slot, struct cluster_node *from);
 void ownership_close_all(struct cluster *cluster); /* nothing migrating, nothing importing */

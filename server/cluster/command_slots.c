@@ -126,11 +126,15 @@ static void end_import(struct cluster *cluster, unsigned slot)
     outgoing_pong_to_all(cluster);
 }
 
+/* Everyone is told at once that the slot is not claimed here any more: whoever has not heard of the
+ * new owner yet must not send old news of this one to it. */
 static void give_away(struct cluster *cluster, struct cluster_node *node)
 {
     struct cluster_node *myself = cluster->myself;
-    if (myself->slot_count > 0 || !cluster->config.allow_replica_migration)
+    if (myself->slot_count > 0 || !cluster->config.allow_replica_migration) {
+        outgoing_pong_to_all(cluster);
         return;
+    }
     cluster_log(cluster, LOG_NOTICE,
         "Configuration change detected. Reconfiguring myself as a replica of %s", node->id.text);
     role_become_replica(cluster, node);

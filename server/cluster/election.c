@@ -172,7 +172,7 @@ void election_take_over(struct cluster *cluster)
     struct cluster_node *old = cluster->myself->primary;
     role_become_primary(cluster);
     for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
-        if (cluster->slots.owner[slot] == old)
+        if (cluster->slots.owner[slot] == old && !slot_set_has(&cluster->slots.unclaimed, slot))
             ownership_assign(cluster, slot, cluster->myself);
     }
     outgoing_pong_to_all(cluster);

@@ -21,7 +21,9 @@ void epoch_seen(struct cluster *cluster, struct cluster_node *sender, const stru
         cluster->current_epoch = current;
         cluster->revision++;
     }
-    if (message->config_epoch > sender->config_epoch) {
+    /* A replica shows its primary's. Taken for its own, it would make what is remembered of its
+     * slots look newer than it is. */
+    if (!node_id_is_set(&message->primary) && message->config_epoch > sender->config_epoch) {
         sender->config_epoch = message->config_epoch;
         cluster_changed_synced(cluster);
     }

@@ -11,9 +11,12 @@ static const struct cluster_node *shown_owner(const struct cluster *cluster)
     return myself->primary != NULL && node_is_replica(myself) ? myself->primary : myself;
 }
 
-static struct message header(const struct cluster *cluster, enum message_type type)
+/* `slots` holds what the message shows: to be kept until it is encoded. */
+static struct message header(
+    const struct cluster *cluster, enum message_type type, struct slot_set *slots)
 {
     const struct cluster_node *myself = cluster->myself, *owner = shown_owner(cluster);
+    ownership_claims_of(cluster, owner, slots);
     struct message message = {
         .type = type,
         .address = myself->address,
@@ -22,7 +25,7 @@ static struct message header(const struct cluster *cluster, enum message_type ty
         .config_epoch = owner->config_epoch,
         .offset = cluster->host.replication(cluster->host.context).offset,
         .sender = myself->id,
-        .slots = &owner->slots,
+        .slots = slots,
         .flags = (uint16_t)myself->flags,
         .is_down = !cluster->health.ok,
     };
@@ -80,7 +83,8 @@ static void send_to(
 void outgoing_ping(struct cluster *cluster, struct cluster_link *link, enum message_type type)
 {
     struct cluster_node *node = link->node, *myself = cluster->myself;
-    struct message message = header(cluster, type);
+    struct slot_set slots;
+    struct message message = header(cluster, type, &slots);
     message.gossip = gossip_choose(cluster, &message.gossip_count);
     message.hostname = myself->hostname[0] != '\0' ? myself->hostname : NULL;
     if (node != NULL && (node->knows_shards || node_has(node, NODE_LIGHT_HEADER)))
@@ -128,7 +132,8 @@ void outgoing_ping_primaries(struct cluster *cluster)
 
 void outgoing_fail(struct cluster *cluster, const struct cluster_node *node)
 {
-    struct message message = header(cluster, MESSAGE_FAIL);
+    struct slot_set slots;
+    struct message message = header(cluster, MESSAGE_FAIL, &slots);
     message.node = node->id;
     broadcast(cluster, &message);
 }
@@ -136,17 +141,20 @@ void outgoing_fail(struct cluster *cluster, const struct cluster_node *node)
 void outgoing_update(
     struct cluster *cluster, struct cluster_node *to, const struct cluster_node *about)
 {
-    struct message message = header(cluster, MESSAGE_UPDATE);
+    struct slot_set slots, claims;
+    struct message message = header(cluster, MESSAGE_UPDATE, &slots);
+    ownership_claims_of(cluster, about, &claims);
     message.node = about->id;
     message.node_epoch = about->config_epoch;
-    message.node_slots = &about->slots;
+    message.node_slots = &claims;
     send_to(cluster, to, &message);
 }
 
 void outgoing_plain(
     struct cluster *cluster, struct cluster_node *to, enum message_type type, uint8_t marks)
 {
-    struct message message = header(cluster, type);
+    struct slot_set slots;
+    struct message message = header(cluster, type, &slots);
     message.marks |= marks;
     send_to(cluster, to, &message);
 }
@@ -160,7 +168,9 @@ void cluster_publish(
     struct cluster *cluster, bool sharded, struct bytes channel, struct bytes payload, int64_t now)
 {
     cluster_begin(cluster, now);
-    struct message message = header(cluster, sharded ? MESSAGE_PUBLISHSHARD : MESSAGE_PUBLISH);
+    struct slot_set slots;
+    struct message message =
+        header(cluster, sharded ? MESSAGE_PUBLISHSHARD : MESSAGE_PUBLISH, &slots);
     message.channel = channel;
     message.payload = payload;
     if (channel.len + payload.len > MESSAGE_SIZE_MAX - MESSAGE_HEADER_SIZE - 8) {

@@ -4,8 +4,9 @@
  *
  * Three things make it longer. A slot being imported here changes hands only by an operator's word.
  * A slot that its owner does not claim any more stays bound to it, so that clients are redirected
- * and not refused, but is open for any claim. And this node may be the loser: keys that it still
- * has in a lost slot are deleted, and when its last slot goes it becomes the new owner's replica.
+ * and not refused, but is open for any claim, and is not told of to others nor inherited by a
+ * replica. And this node may be the loser: keys that it still has in a lost slot are deleted, and
+ * when its last slot goes it becomes the new owner's replica.
  */
 #include "server/cluster/cluster.h"
 
@@ -52,6 +53,13 @@ void ownership_assign(struct cluster *cluster, unsigned slot, struct cluster_nod
         return;
     slots->importing_from[slot] = NULL;
     effects_slot(&cluster->effects, slot);
+}
+
+void ownership_claims_of(
+    const struct cluster *cluster, const struct cluster_node *node, struct slot_set *claims)
+{
+    for (size_t i = 0; i < SLOT_BITMAP_SIZE; i++)
+        claims->bits[i] = (uint8_t)(node->slots.bits[i] & ~cluster->slots.unclaimed.bits[i]);
 }
 
 void ownership_clear_all_of(struct cluster *cluster, struct cluster_node *node)

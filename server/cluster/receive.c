@@ -100,11 +100,22 @@ static void take_claims(struct cluster *cluster, const struct incoming *in)
     struct cluster_node *sender = in->sender;
     const struct message *message = in->message;
     struct cluster_node *owner = node_is_primary(sender) ? sender : sender->primary;
-    if (owner == NULL || memcmp(&owner->slots, message->slots, sizeof(owner->slots)) == 0)
+    struct slot_set known;
+    if (owner == NULL)
+        return;
+    ownership_claims_of(cluster, owner, &known);
+    if (memcmp(&known, message->slots, sizeof(known)) == 0)
         return;
     if (owner == sender)
         ownership_claimed(cluster, sender, message->config_epoch, message->slots);
     ownership_correct(cluster, sender, message->config_epoch, message->slots);
+}
+
+/* A node never knows of less than its own config epoch, so a message that does was made before it
+ * got that, and has been overtaken by one on the other link. */
+static bool is_overtaken(const struct incoming *in)
+{
+    return in->message->current_epoch < in->sender->config_epoch;
 }
 
 static void on_ping(struct cluster *cluster, struct incoming *in)
@@ -130,6 +141,8 @@ static void on_ping(struct cluster *cluster, struct incoming *in)
         membership_update_address(cluster, sender, in->link, message);
     if (!in->link->inbound && message->type == MESSAGE_PONG)
         failure_answered(cluster, sender);
+    if (is_overtaken(in))
+        return;
     role_told(cluster, sender, message);
     take_claims(cluster, in);
     epoch_resolve_collision(cluster, sender, message);

@@ -1,7 +1,8 @@
 /* Whether a replica that asks gets this primary's vote. One vote in an epoch, ever (it is on disk
  * before it leaves); only for an epoch that is not behind; only where the replica's primary has
  * failed in this node's view too, unless the failover is by hand; one in two node timeouts for the
- * replicas of one primary, so that the winner has time to be known; and not where a slot of it is
+ * replicas of one primary, so that the winner has time to be known (again not by hand: there and
+ * back within seconds is what people do); and not where a slot of it is
  * known to have a newer owner than the replica has heard of.
  *
  * Redis has no more rules. Here an epoch that someone has taken without being elected is not given
@@ -35,6 +36,7 @@ static bool is_granted(
     struct cluster *cluster, const struct cluster_node *candidate, const struct message *message)
 {
     const struct cluster_node *primary = candidate->primary;
+    bool by_hand = (message->marks & MESSAGE_FORCE_VOTE) != 0;
     if (message->current_epoch < cluster->current_epoch)
         return deny(cluster, candidate, "the epoch of its request is behind mine");
     if (cluster->last_vote_epoch == cluster->current_epoch)
@@ -45,9 +47,9 @@ static bool is_granted(
         return deny(cluster, candidate, "it is a primary");
     if (primary == NULL)
         return deny(cluster, candidate, "I don't know its primary");
-    if (!node_is_failed(primary) && (message->marks & MESSAGE_FORCE_VOTE) == 0)
+    if (!node_is_failed(primary) && !by_hand)
         return deny(cluster, candidate, "its primary is up");
-    if (primary->voted_time != 0 &&
+    if (!by_hand && primary->voted_time != 0 &&
         cluster->now - primary->voted_time < cluster->config.node_timeout * VOTE_PERIOD)
         return deny(cluster, candidate, "I voted for a replica of its primary a moment ago");
     if (knows_newer_owner(cluster, message))

@@ -27,6 +27,8 @@ struct call {
     bool no_effect;           /* call_no_effect was said */
     bool in_exec;             /* one of the commands of a transaction */
     bool retry;               /* set by EXEC: it has not begun, a key is in transit */
+    bool refused;             /* not begun, and the error has been written */
+    uint32_t errors;          /* of the reply's errors, those that have been counted */
 };
 
 /* --- Effects: what the journal gets. ---

@@ -34,17 +34,24 @@ bool client_name_is_valid(struct call *call, struct bytes name)
 static void set_text(char **place, struct bytes text)
 {
     free(*place);
-    *place = NULL;
-    if (text.len == 0)
-        return;
     *place = memory_alloc(text.len + 1);
     memcpy(*place, text.data, text.len);
     (*place)[text.len] = '\0';
 }
 
+/* An empty name is none. */
+static void set_name(char **place, struct bytes name)
+{
+    set_text(place, name);
+    if (name.len == 0) {
+        free(*place);
+        *place = NULL;
+    }
+}
+
 void client_set_name(struct session *session, struct bytes name)
 {
-    set_text(&session->name, name);
+    set_name(&session->name, name);
 }
 
 static void client_setname(struct call *call)
@@ -78,7 +85,7 @@ static void client_setinfo(struct call *call)
             is_name ? "lib-name" : "lib-ver");
         return;
     }
-    set_text(is_name ? &session->library_name : &session->library_version, call->argv[3]);
+    set_name(is_name ? &session->library_name : &session->library_version, call->argv[3]);
     reply_ok(call->reply);
 }
 
@@ -130,11 +137,11 @@ static void describe(
         (long long)(now - session->active_ms) / 1000);
     append_flags(out, session, asks);
     buffer_printf(out,
-        " db=%u sub=0 psub=0 ssub=0 multi=%d qbuf=%zu qbuf-free=%zu argv-mem=0 multi-mem=0 rbs=%zu "
+        " db=%u sub=0 psub=0 ssub=0 multi=%d qbuf=%zu qbuf-free=%zu argv-mem=0 multi-mem=%zu rbs=%zu "
         "rbp=%zu obl=%zu oll=%zu omem=%zu tot-mem=%zu events=%s cmd=%s user=default redir=-1 "
         "resp=%d",
         session->database, session->transaction ? (int)session->transaction->count : -1,
-        figures.input, figures.input_free, figures.output_memory, figures.output_buffer,
+        figures.input, figures.input_free, transaction_memory(session), figures.output_memory, figures.output_buffer,
         figures.output_buffer, figures.output_blobs, figures.output_memory, figures.memory,
         figures.is_writing ? "rw" : "r",
         session->last_command ? command_by_id(session->last_command - 1)->name : "NULL",
@@ -443,7 +450,7 @@ static void client_reply(struct call *call)
 struct pause_order {
     bool writes_only;
     int64_t until_ms;
-    struct ticket *ticket;
+    struct ticket *ticket; /* NULL: part of a transaction, which has been told already */
 };
 
 static void pause_told(struct session *session, void *arg)
@@ -457,7 +464,10 @@ static void begin_pause(void *arg)
 {
     struct pause_order *order = arg;
     pause_begin(PAUSE_CLIENT, order->writes_only, order->until_ms);
-    ticket_finish(order->ticket, pause_told, order);
+    if (order->ticket)
+        ticket_finish(order->ticket, pause_told, order);
+    else
+        free(order);
 }
 
 static void client_pause(struct call *call)
@@ -482,12 +492,16 @@ static void client_pause(struct call *call)
         reply_error(call->reply, "timeout is negative");
         return;
     }
-    if (!call_can_park(call)) {
-        reply_error(call->reply, "CLIENT PAUSE cannot be part of a transaction");
+    if (!call->executor->post) {
+        reply_error(call->reply, "CLIENT PAUSE is for connections");
         return;
     }
     struct pause_order *order = memory_alloc(sizeof(*order));
-    *order = (struct pause_order){ writes_only, until, call_park(call) };
+    *order = (struct pause_order){ writes_only, until, NULL };
+    if (call_can_park(call))
+        order->ticket = call_park(call);
+    else
+        reply_ok(call->reply);
     call->executor->post(call->executor, begin_pause, order);
 }
 

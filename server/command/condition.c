@@ -44,9 +44,10 @@ void pause_begin(enum pause_purpose purpose, bool writes_only, int64_t until_ms)
     turn_stop_all();
     pthread_mutex_lock(&mutex);
     /* A pause is only ever made longer or stricter by another, as CLIENT PAUSE has it. */
+    pauses[purpose].writes_only =
+        writes_only && (pauses[purpose].writes_only || !pauses[purpose].until_ms);
     if (pauses[purpose].until_ms < until_ms)
         pauses[purpose].until_ms = until_ms;
-    pauses[purpose].writes_only = writes_only;
     show_pauses();
     pthread_mutex_unlock(&mutex);
     turn_resume_all();

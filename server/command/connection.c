@@ -35,9 +35,9 @@ static void quit(struct call *call)
 static void select_database(struct call *call)
 {
     int64_t number;
-    if (!number_parse(call->argv[1], &number)) {
-        reply_error(call->reply, "invalid DB index");
-    } else if (dispatch_is_cluster() && number != 0) {
+    if (!call_integer(call, 1, &number))
+        return;
+    if (dispatch_is_cluster() && number != 0) {
         reply_error(call->reply, "SELECT is not allowed in cluster mode");
     } else if (number < 0 || number >= store_databases(call->store)) {
         reply_error(call->reply, "DB index is out of range");
@@ -159,7 +159,9 @@ static void reset(struct call *call)
     struct session *session = call->session;
     transaction_discard(session);
     session->flags &= ~(unsigned)(SESSION_ASKING | SESSION_READONLY | SESSION_AUTHENTICATED |
-                                  SESSION_NO_TOUCH | SESSION_REPLY_OFF | SESSION_NO_EVICT);
+                                  SESSION_NO_TOUCH | SESSION_NO_EVICT | SESSION_REPLY_OFF |
+                                  SESSION_REPLY_SKIP_NEXT);
+    session->flags |= session_first_flags();
     session->database = 0;
     client_set_name(session, (struct bytes){ "", 0 });
     session->reply.muted = false;

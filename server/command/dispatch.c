@@ -22,7 +22,10 @@
 #include "common/resp.h"
 #include <stdlib.h>
 
-enum { FEW_KEYS = 64 }; /* of a request: their positions and slots fit on the stack */
+enum {
+    FEW_KEYS = 64,            /* of a request: their positions and slots fit on the stack */
+    EFFECTS_KEEP = 64 * 1024, /* bytes of memory for effects that stay between two commands */
+};
 
 static bool cluster; /* set once by dispatch_init */
 
@@ -46,10 +49,10 @@ void dispatch_prepare(struct executor *executor, struct request *request)
     request->database = request->session->database;
     if (!request->entry || !request->entry->command->keys)
         return;
-    const struct key_spec *spec = request->entry->command->keys;
-    int position = spec->index;
-    if (spec->begin != KEY_BEGIN_INDEX || spec->find != KEY_FIND_RANGE || spec->flags & KEY_NOT_KEY) {
-        if (command_keys(request->entry->command, request->argv, request->argc, &position, 1) < 1)
+    const struct command *command = request->entry->command;
+    int position = command->keys->index;
+    if (!command_has_one_key(command)) {
+        if (command_keys(command, request->argv, request->argc, &position, 1) < 1)
             return;
     } else if (position >= request->argc) {
         return;
@@ -90,12 +93,31 @@ static bool is_journaled(const struct call *call)
            journal_is_active(call->executor->journal);
 }
 
+static void select_effects(struct executor *executor, unsigned database)
+{
+    char digits[NUMBER_TEXT_MAX];
+    struct bytes number = { digits, number_format(digits, database) };
+    resp_write_command(&executor->effects, (struct bytes[]){ BYTES("SELECT"), number }, 2);
+    executor->effect_count++;
+    executor->effect_database = database;
+}
+
+/* One effect more. A transaction may go from database to database. */
+static void add_effect(struct call *call, const struct bytes *argv, int argc)
+{
+    struct executor *executor = call->executor;
+    if (executor->effect_count == 0)
+        executor->first_database = executor->effect_database = call->database;
+    else if (executor->effect_database != call->database)
+        select_effects(executor, call->database);
+    resp_write_command(&executor->effects, argv, (size_t)argc);
+    executor->effect_count++;
+}
+
 void call_side_effect(struct call *call, const struct bytes *argv, int argc)
 {
-    if (!is_journaled(call))
-        return;
-    resp_write_command(&call->executor->effects, argv, (size_t)argc);
-    call->executor->effect_count++;
+    if (is_journaled(call))
+        add_effect(call, argv, argc);
 }
 
 void call_effect(struct call *call, const struct bytes *argv, int argc)
@@ -121,10 +143,8 @@ static void journal_call(struct call *call)
             (int)call->database, call->raw, call->argv, (size_t)call->argc);
         return;
     }
-    if (itself) {
-        resp_write_command(&executor->effects, call->argv, (size_t)call->argc);
-        executor->effect_count++;
-    }
+    if (itself)
+        add_effect(call, call->argv, call->argc);
     if (!executor->in_transaction)
         dispatch_flush_effects(executor, call->session);
 }
@@ -133,6 +153,8 @@ void dispatch_flush_effects(struct executor *executor, struct session *session)
 {
     if (executor->effect_count == 0)
         return;
+    if (executor->effect_database != executor->first_database)
+        select_effects(executor, executor->first_database); /* where the journal believes to be */
     struct bytes effects = buffer_bytes(&executor->effects);
     struct buffer wrapped = { 0 };
     if (executor->effect_count > 1) {
@@ -142,9 +164,11 @@ void dispatch_flush_effects(struct executor *executor, struct session *session)
         effects = buffer_bytes(&wrapped);
     }
     session->write_offset =
-        journal_append_raw(executor->journal, (int)session->database, effects);
+        journal_append_raw(executor->journal, (int)executor->first_database, effects);
     buffer_free(&wrapped);
     executor->effects.len = 0;
+    if (executor->effects.capacity > EFFECTS_KEEP)
+        buffer_free(&executor->effects);
     executor->effect_count = 0;
 }
 
@@ -199,38 +223,65 @@ bool session_needs_password(const struct session *session)
     return condition_all() & CONDITION_PASSWORD && !(session->flags & SESSION_AUTHENTICATED);
 }
 
-bool dispatch_is_allowed(struct session *session, struct reply *reply, unsigned flags)
+unsigned session_first_flags(void)
+{
+    return condition_all() & CONDITION_PASSWORD ? 0 : SESSION_AUTHENTICATED;
+}
+
+/* Why a command with these flags may not run now; NULL: it may. */
+static const char *refusal(const struct session *session, unsigned flags)
 {
     uint32_t conditions = condition_all();
     if (__builtin_expect(!(conditions & ~(CONDITION_PASSWORD | CONDITION_CLUSTER_DOWN)), 1))
-        return true;
+        return NULL;
     if (session->flags & (SESSION_PRIMARY | SESSION_LOADER))
-        return true;
+        return NULL;
     bool writes = flags & (CMD_WRITE | CMD_MAY_REPLICATE);
     bool replica = conditions & CONDITION_REPLICA;
     if (conditions & CONDITION_AOF_FAILING && writes && !replica)
-        reply_error(reply, "MISCONF Errors writing to the AOF file: the append-only file cannot be "
-                           "written, so writes are refused until it can; see the log");
-    else if (conditions & CONDITION_RDB_FAILING && writes && !replica)
-        reply_error(reply,
-            "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist "
-            "to disk. Commands that may modify the data set are disabled, because this instance is "
-            "configured to report errors during writes if RDB snapshotting fails "
-            "(stop-writes-on-bgsave-error option). Please check the Redis logs for details about the "
-            "RDB error.");
-    else if (conditions & CONDITION_FEW_REPLICAS && flags & CMD_WRITE && !replica)
-        reply_error(reply, "NOREPLICAS Not enough good replicas to write.");
-    else if (replica && flags & CMD_WRITE && config_is(CONFIG_REPLICA_READ_ONLY))
-        reply_error(reply, "READONLY You can't write against a read only replica.");
-    else if (conditions & CONDITION_STALE && !(flags & CMD_STALE) &&
-             !config_is(CONFIG_REPLICA_SERVE_STALE_DATA))
-        reply_error(reply, "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set "
-                           "to 'no'.");
-    else if (conditions & CONDITION_LOADING && !(flags & CMD_LOADING))
-        reply_error(reply, "LOADING Redis is loading the dataset in memory");
-    else
-        return true;
-    return false;
+        return "MISCONF Errors writing to the AOF file: the append-only file cannot be "
+               "written, so writes are refused until it can; see the log";
+    if (conditions & CONDITION_RDB_FAILING && writes && !replica)
+        return "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist "
+               "to disk. Commands that may modify the data set are disabled, because this instance is "
+               "configured to report errors during writes if RDB snapshotting fails "
+               "(stop-writes-on-bgsave-error option). Please check the Redis logs for details about the "
+               "RDB error.";
+    if (conditions & CONDITION_FEW_REPLICAS && flags & CMD_WRITE && !replica)
+        return "NOREPLICAS Not enough good replicas to write.";
+    if (replica && flags & CMD_WRITE && config_is(CONFIG_REPLICA_READ_ONLY))
+        return "READONLY You can't write against a read only replica.";
+    if (conditions & CONDITION_STALE && !(flags & CMD_STALE) &&
+        !config_is(CONFIG_REPLICA_SERVE_STALE_DATA))
+        return "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
+    if (conditions & CONDITION_LOADING && !(flags & CMD_LOADING))
+        return "LOADING Redis is loading the dataset in memory";
+    return NULL;
+}
+
+bool dispatch_is_allowed(struct session *session, struct reply *reply, unsigned flags)
+{
+    const char *why = refusal(session, flags);
+    if (__builtin_expect(why != NULL, 0))
+        reply_error(reply, "%s", why);
+    return !why;
+}
+
+/* What EXEC does is what the transaction's commands do; what keeps one of them keeps all. */
+static unsigned flags_of(const struct session *session, const struct command *command)
+{
+    const struct transaction *transaction = session->transaction;
+    if (!(command->flags & CMD_EXEC) || !transaction || transaction->count == 0)
+        return command->flags;
+    return (command->flags | transaction->flags) &
+           (transaction->common_flags | ~(unsigned)(CMD_STALE | CMD_LOADING));
+}
+
+/* A transaction whose EXEC is refused is over. */
+static void abort_exec(struct call *call, const char *why)
+{
+    reply_error(call->reply, "EXECABORT Transaction discarded because of: %s", why);
+    transaction_discard(call->session);
 }
 
 static bool must_wait(const struct session *session, const struct command_entry *entry)
@@ -241,9 +292,7 @@ static bool must_wait(const struct session *session, const struct command_entry 
         return false;
     if (session->flags & (SESSION_PRIMARY | SESSION_LOADER | SESSION_REPLICA))
         return false;
-    unsigned flags = entry->command->flags;
-    if (session->transaction && flags & CMD_EXEC)
-        flags |= session->transaction->flags;
+    unsigned flags = flags_of(session, entry->command);
     bool writes = flags & (CMD_WRITE | CMD_MAY_REPLICATE);
     if (conditions & CONDITION_ALL_PAUSED)
         return true;
@@ -287,6 +336,12 @@ static bool is_acceptable(struct request *request, struct session *session)
     const struct command *command = request->entry->command;
     if ((command->arity > 0 && command->arity != request->argc) ||
         request->argc < -command->arity || !command->run) {
+        if (session->transaction && command->flags & CMD_EXEC) {
+            reply_error(reply, "EXECABORT Transaction discarded because of: wrong number of "
+                               "arguments for 'exec' command");
+            transaction_discard(session);
+            return false;
+        }
         reply_error(
             reply, "wrong number of arguments for '%s' command", request->entry->name);
         return false;
@@ -308,7 +363,7 @@ void dispatch_call(struct call *call)
 {
     struct executor *executor = call->executor;
     struct command_counter *counter = &executor->commands[call->entry->id];
-    uint32_t errors = call->reply->errors;
+    call->errors = call->reply->errors;
     uint64_t start = clock_ticks();
     call->entry->command->run(call);
     uint64_t ticks = clock_ticks() - start;
@@ -316,7 +371,7 @@ void dispatch_call(struct call *call)
     counter_add(&counter->calls, 1);
     counter_add(&counter->ticks, ticks);
     counter_add(&executor->counters.commands, 1);
-    if (__builtin_expect(call->reply->errors != errors, 0)) {
+    if (__builtin_expect(call->reply->errors != call->errors, 0)) {
         counter_add(&counter->failed, 1);
         counter_add(&executor->counters.errors, 1);
         errorstats_count(call->reply->last_error);
@@ -377,8 +432,8 @@ static void unlock_slots(struct slots *slots)
         free(slots->all);
 }
 
-/* How many of the request's keys are not here. */
-static size_t count_missing(const struct call *call)
+/* How many of the request's keys are not here, and whether there are several. */
+static void look_for_keys(const struct call *call, struct route *route)
 {
     int few[FEW_KEYS], *positions = few;
     int count = command_keys(call->entry->command, call->argv, call->argc, few, FEW_KEYS);
@@ -386,16 +441,11 @@ static size_t count_missing(const struct call *call)
         positions = memory_alloc((size_t)count * sizeof(*positions));
         command_keys(call->entry->command, call->argv, call->argc, positions, count);
     }
-    size_t missing = 0;
-    for (int i = 0; i < count; i++) {
-        struct bytes key = call->argv[positions[i]];
-        table_cell *cell = store_find(call->slot, store_hash(call->store, key), key);
-        if (!cell || entry_is_expired(table_cell_entry(cell), call->now))
-            missing++;
-    }
+    for (int i = 0; i < count; i++)
+        route_add_key(route, call->store, call->now, call->argv[positions[i]],
+            call->argv[positions[0]]);
     if (positions != few)
         free(positions);
-    return missing;
 }
 
 static bool is_served(struct call *call, size_t keys)
@@ -410,7 +460,7 @@ static bool is_served(struct call *call, size_t keys)
         .keys = keys,
         .is_migrate = strcmp(call->entry->name, "migrate") == 0 };
     if (route_counts_missing(call->slot))
-        route.missing = count_missing(call);
+        look_for_keys(call, &route);
     return route_is_served(call->session, call->reply, &route);
 }
 
@@ -418,16 +468,19 @@ static bool is_served(struct call *call, size_t keys)
 static enum dispatch_result run_locked(struct call *call, size_t keys)
 {
     struct session *session = call->session;
-    if (call->slot && !is_served(call, keys)) {
-        transaction_break(session);
+    call->refused = call->slot && !is_served(call, keys);
+    if (call->refused)
+        return DISPATCH_DONE;
+    const char *why = refusal(session, flags_of(session, call->entry->command));
+    if (__builtin_expect(why != NULL, 0)) {
+        if (session->transaction && call->entry->command->flags & CMD_EXEC)
+            abort_exec(call, why);
+        else
+            reply_error(call->reply, "%s", why);
+        call->refused = true;
         return DISPATCH_DONE;
     }
-    if (!dispatch_is_allowed(session, call->reply, call->entry->command->flags)) {
-        transaction_break(session);
-        return DISPATCH_DONE;
-    }
-    if (must_wait(session, call->entry) ||
-        (call->slot && call->slot->in_transit && transit_blocks(call)))
+    if (must_wait(session, call->entry) || (call->slot && transit_any() && transit_blocks(call)))
         return DISPATCH_RETRY;
     if (session->transaction && !(call->entry->command->flags & CMD_IN_MULTI)) {
         transaction_add(session, call->entry, call->argv, call->argc);
@@ -438,6 +491,24 @@ static enum dispatch_result run_locked(struct call *call, size_t keys)
     if (call->retry)
         return DISPATCH_RETRY;
     return session->flags & SESSION_PARKED ? DISPATCH_PARKED : DISPATCH_DONE;
+}
+
+/* An error that no command has written. */
+static void note_refusal(struct executor *executor, const struct request *request)
+{
+    transaction_break(request->session);
+    if (request->entry)
+        counter_add(&executor->commands[request->entry->id].rejected, 1);
+    counter_add(&executor->counters.errors, 1);
+    errorstats_count(request->session->reply.last_error);
+}
+
+/* ASKING is good for the next command, and for a whole transaction if that is MULTI. */
+static void stop_asking(struct session *session, const struct request *request)
+{
+    bool again = request->entry && strcmp(request->entry->name, "asking") == 0;
+    if (!again && !session->transaction)
+        session->flags &= ~(unsigned)SESSION_ASKING;
 }
 
 enum dispatch_result dispatch_run(struct executor *executor, struct request *request)
@@ -458,15 +529,11 @@ enum dispatch_result dispatch_run(struct executor *executor, struct request *req
         .slot = request->slot,
         .hash = request->hash,
         .first_key = request->first_key };
+    bool asking = session->flags & SESSION_ASKING;
+    enum dispatch_result result = DISPATCH_DONE;
     if (!is_acceptable(request, session)) {
-        transaction_break(session);
-        counter_add(&executor->counters.errors, 1);
-        errorstats_count(session->reply.last_error);
-        return DISPATCH_DONE;
-    }
-    unsigned asking = session->flags & SESSION_ASKING;
-    enum dispatch_result result;
-    if (!call.slot) {
+        call.refused = true;
+    } else if (!call.slot) {
         result = run_locked(&call, 0);
     } else if (command_has_one_key(call.entry->command)) {
         struct slot *slot = call.slot;
@@ -476,14 +543,14 @@ enum dispatch_result dispatch_run(struct executor *executor, struct request *req
         slot_lock_release(&slot->lock);
     } else {
         struct slots slots;
-        result = DISPATCH_DONE;
-        if (lock_slots(&call, &slots))
+        call.refused = !lock_slots(&call, &slots);
+        if (!call.refused)
             result = run_locked(&call, slots.keys);
-        else
-            transaction_break(session);
         unlock_slots(&slots);
     }
+    if (__builtin_expect(call.refused, 0))
+        note_refusal(executor, request);
     if (asking && result != DISPATCH_RETRY)
-        session->flags &= ~SESSION_ASKING;
+        stop_asking(session, request);
     return result;
 }

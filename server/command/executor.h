@@ -36,6 +36,8 @@ struct executor {
     int64_t now;                 /* Unix time in ms, of the turn */
     struct buffer effects;       /* of the command or transaction under way, as RESP */
     unsigned effect_count;
+    unsigned effect_database;    /* that the effects so far lead to: of the first, or the last SELECT in them */
+    unsigned first_database;     /* of the first effect */
     bool in_transaction;         /* effects are gathered until EXEC is through */
     bool holds_all_slots;        /* a transaction that needs them has locked every slot */
     unsigned index;              /* among the executors */

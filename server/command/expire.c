@@ -71,19 +71,30 @@ static void remove_one(struct executor *executor, unsigned database, struct slot
     counter_add(&executor->counters.expired, 1);
 }
 
-/* Looks at a part of the slot; returns whether there is more of it. */
+/* What may keep it becomes so while all turns are stopped. */
+static bool may_expire(void)
+{
+    uint32_t conditions = condition_all();
+    return atomic_load(&is_active) && !(conditions & (CONDITION_REPLICA | CONDITION_LOADING)) &&
+           !pause_is_on();
+}
+
+/* Looks at a part of the slot; returns whether there is more of it. In a turn. */
 static bool work_on(struct executor *executor, struct round *round, struct finding *finding)
 {
+    if (!may_expire())
+        return false;
     struct slot *slot = store_slot(executor->store, round->database, round->slot);
     /* A glance without the lock would race; most slots of most stores have nothing, and the lock is free. */
     slot_lock_acquire(&slot->lock);
     bool more = false;
     if (slot->expires > 0 && slot->serving <= SLOT_MIGRATING) {
-        static _Thread_local struct buffer effects;
+        struct buffer effects = { 0 };
         finding->over = 0;
         uint64_t next = table_scan(&slot->table, round->position, SCAN, look, finding);
         for (size_t i = 0; i < finding->over; i++)
             remove_one(executor, round->database, slot, finding->entries[i], &effects);
+        buffer_free(&effects);
         more = next < TABLE_SCAN_END && slot->expires > 0;
         round->position = next;
     }
@@ -99,13 +110,6 @@ static void step(struct round *round, unsigned databases, unsigned worker, unsig
         return;
     round->slot = worker;
     round->database = (round->database + 1) % databases;
-}
-
-static bool may_expire(void)
-{
-    uint32_t conditions = condition_all();
-    return atomic_load(&is_active) && !(conditions & (CONDITION_REPLICA | CONDITION_LOADING)) &&
-           !pause_is_on();
 }
 
 static void expire(struct executor *executor, unsigned worker, unsigned workers)
@@ -125,10 +129,11 @@ static void expire(struct executor *executor, unsigned worker, unsigned workers)
     if (!any)
         return;
     int64_t end = clock_monotonic_us() + BUDGET_US;
-    turn_begin(executor->turn);
     for (unsigned slots = 0; slots < SLOTS_A_TICK;) {
         struct finding finding = { .now = executor->now };
+        turn_begin(executor->turn); /* a short one each: whoever stops all turns waits for it */
         bool more = work_on(executor, &round, &finding);
+        turn_end(executor->turn);
         if (!more) {
             step(&round, databases, worker, workers);
             /* Where much is over it is worth to go on: such a slot does not count. */
@@ -137,7 +142,6 @@ static void expire(struct executor *executor, unsigned worker, unsigned workers)
         if (finding.seen > 0 && clock_monotonic_us() > end)
             break;
     }
-    turn_end(executor->turn);
     journal_wake(executor->journal);
 }
 

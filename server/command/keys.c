@@ -5,6 +5,7 @@
 #include "server/command/key_look.h"
 #include "server/command/rows.h"
 #include "server/command/transit.h"
+#include "server/config.h"
 
 #include "common/number.h"
 
@@ -112,7 +113,7 @@ static bool copy_parse(struct call *call, struct copy_args *args)
         } else if (bytes_is(call->argv[i], "DB") && i + 1 < call->argc) {
             if (!call_integer(call, ++i, &database))
                 return false;
-            if (database < 0 || database >= store_databases(call->store)) {
+            if (database < 0 || database >= config_number(CONFIG_DATABASES)) {
                 reply_error(call->reply, "ERR DB index is out of range");
                 return false;
             }
@@ -182,6 +183,7 @@ static void copy_far(struct call *call, const struct copy_args *args)
     size_t count = store_lock_many(all, 3);
     struct call there = *call;
     there.slot = far;
+    there.database = args->database;
     if (far->in_transit && transit_blocks(&there)) {
         call->retry = true;
     } else {

@@ -38,29 +38,31 @@ static int begin_of(const struct key_spec *spec, const struct bytes *argv, int a
     return 0;
 }
 
-/* First and last position and step of one specification; false: the request makes no sense. */
-static bool range_of(const struct key_spec *spec, const struct bytes *argv, int argc, int begin,
-    int *first, int *last)
+/* Last position of the keys that begin at *first; -1: there are none, or the request makes no sense. */
+static int64_t last_of(
+    const struct key_spec *spec, const struct bytes *argv, int argc, int begin, int64_t *first)
 {
+    *first = begin;
     if (spec->find == KEY_FIND_RANGE) {
-        *first = begin;
-        *last = begin + spec->last;
-        if (spec->last < 0) {
-            *last = argc + spec->last;
-            if (spec->limit > 1)
-                *last = begin + (argc - begin) / spec->limit + spec->last;
-        }
-        return true;
+        if (spec->last >= 0)
+            return (int64_t)begin + spec->last;
+        int64_t last = (int64_t)argc + spec->last;
+        return spec->limit > 1 ? begin + (argc - begin) / spec->limit + spec->last : last;
     }
-    if (spec->find != KEY_FIND_KEYNUM)
-        return false;
-    int64_t count;
-    int at = begin + spec->count_at;
-    if (at >= argc || !number_parse(argv[at], &count) || count < 0 || count > argc)
-        return false;
-    *first = begin + spec->first;
-    *last = *first + ((int)count - 1) * spec->step;
-    return true;
+    int64_t count, at = (int64_t)begin + spec->count_at;
+    if (spec->find != KEY_FIND_KEYNUM || at >= argc || !number_parse(argv[at], &count) ||
+        count < 0 || count > argc)
+        return -1;
+    *first = (int64_t)begin + spec->first;
+    return *first + (count - 1) * (spec->step > 0 ? spec->step : 1);
+}
+
+/* MIGRATE's keys stand at one of two places: an empty argument at the one says that they are at the other. */
+static bool stands_elsewhere(
+    const struct key_spec *spec, const struct bytes *argv, int argc, int begin)
+{
+    return spec[1].begin == KEY_BEGIN_KEYWORD && spec[1].flags & KEY_INCOMPLETE &&
+           argv[begin].len == 0 && begin_of(&spec[1], argv, argc) > 0;
 }
 
 int command_keys(
@@ -70,16 +72,19 @@ int command_keys(
     for (const struct key_spec *spec = command->keys; spec && spec->begin; spec++) {
         if (spec->flags & KEY_NOT_KEY)
             continue;
-        int begin = begin_of(spec, argv, argc), first, last;
-        if (!begin)
+        int begin = begin_of(spec, argv, argc);
+        if (!begin || stands_elsewhere(spec, argv, argc, begin))
             continue;
-        if (!range_of(spec, argv, argc, begin, &first, &last) || last >= argc)
+        int64_t first, last = last_of(spec, argv, argc, begin, &first);
+        if (last < 0 || last >= argc)
             return -1;
-        for (int i = first; i <= last; i += spec->step > 0 ? spec->step : 1) {
+        for (int64_t i = first; i <= last; i += spec->step > 0 ? spec->step : 1) {
             if (count < max)
-                positions[count] = i;
+                positions[count] = (int)i;
             count++;
         }
+        if (spec[1].flags & KEY_INCOMPLETE)
+            break; /* the places exclude each other */
     }
     return count;
 }

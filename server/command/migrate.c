@@ -267,18 +267,6 @@ static bool are_locked(const struct call *call, const struct migrate_args *args)
     return same;
 }
 
-/* Whether one of the keys is on its way already, for somebody else. */
-static bool is_in_transit(const struct call *call, const struct migrate_args *args)
-{
-    for (int i = 0; i < args->count; i++) {
-        struct call at = *call;
-        at.slot = store_slot(call->store, call->database, slot_of_key(call->argv[args->first + i]));
-        if (at.slot->in_transit && transit_blocks(&at))
-            return true;
-    }
-    return false;
-}
-
 /* Copies of the keys that are there. */
 static struct migration *collect(struct call *call, const struct migrate_args *args)
 {
@@ -328,10 +316,6 @@ static void migrate(struct call *call)
         return;
     if (!are_locked(call, &args)) {
         call_error_syntax(call);
-        return;
-    }
-    if (call_can_park(call) && is_in_transit(call, &args)) {
-        call->retry = true;
         return;
     }
     struct migration *migration = collect(call, &args);

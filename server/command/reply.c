@@ -2,7 +2,6 @@
 
 #include "common/memory.h"
 #include "common/number.h"
-#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -33,13 +32,19 @@ static void remember_error(struct reply *reply, const char *text)
     reply->errors++;
 }
 
-/* Whether the text begins with a code such as WRONGTYPE. */
+/* Whether the text begins with one of the codes that clients look for. */
 static bool has_code(const char *text)
 {
-    size_t len = 0;
-    while (isupper((unsigned char)text[len]))
-        len++;
-    return len > 1 && (text[len] == ' ' || text[len] == '\0');
+    static const char *const codes[] = { "ERR", "ASK", "BUSYKEY", "CLUSTERDOWN", "CROSSSLOT",
+        "EXECABORT", "INPROG", "IOERR", "LOADING", "MASTERDOWN", "MISCONF", "MOVED",
+        "NOAUTH", "NOGOODSLAVE", "NOMASTERLINK", "NOPROTO", "NOREPLICAS", "OOM", "READONLY",
+        "TRYAGAIN", "UNKILLABLE", "WRONGPASS", "WRONGTYPE" };
+    size_t len = strcspn(text, " ");
+    for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++) {
+        if (strlen(codes[i]) == len && memcmp(codes[i], text, len) == 0)
+            return true;
+    }
+    return false;
 }
 
 void reply_error(struct reply *reply, const char *format, ...)
@@ -257,6 +262,20 @@ void reply_cut(struct reply *reply, size_t len)
         blob_release(blob);
     }
     reply->bytes.len = len;
+}
+
+void reply_forget(struct reply *reply, size_t len, size_t blobs)
+{
+    for (size_t i = 0; i < blobs; i++) {
+        reply->blob_size -= reply->blobs[i].blob->len;
+        blob_release(reply->blobs[i].blob);
+    }
+    reply->blob_count -= blobs;
+    if (blobs > 0)
+        memmove(reply->blobs, reply->blobs + blobs, reply->blob_count * sizeof(*reply->blobs));
+    for (size_t i = 0; i < reply->blob_count; i++)
+        reply->blobs[i].at -= len;
+    buffer_consume(&reply->bytes, len);
 }
 
 void reply_free(struct reply *reply)

@@ -27,8 +27,8 @@ struct reply {
 
 void reply_ok(struct reply *reply);
 void reply_simple(struct reply *reply, const char *text);           /* +text */
-/* -text; a text without a code in capitals at its start gets "ERR " before it only if it begins with a
- * lower-case letter or a quote. Line ends in it become spaces. */
+/* -text; a text that does not begin with one of the codes that clients look for (WRONGTYPE, MOVED, ...; the list
+ * is in reply.c) gets "ERR " before it. Line ends in it become spaces. */
 void reply_error(struct reply *reply, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void reply_integer(struct reply *reply, int64_t value);
 void reply_bulk(struct reply *reply, struct bytes value);
@@ -61,6 +61,8 @@ static inline size_t reply_size(const struct reply *reply)
     return reply->bytes.len + reply->blob_size;
 }
 void reply_cut(struct reply *reply, size_t len); /* takes back what was written after the first len bytes */
+/* Drops the first len bytes and the first blobs, which lie before them: they are out. */
+void reply_forget(struct reply *reply, size_t len, size_t blobs);
 void reply_free(struct reply *reply);
 
 #endif

@@ -31,6 +31,14 @@ static bool redirect(struct session *session, struct reply *reply, const char *k
     return false;
 }
 
+void route_add_key(struct route *route, const struct store *store, int64_t now, struct bytes key,
+    struct bytes first)
+{
+    table_cell *cell = store_find(route->slot, store_hash(store, key), key);
+    route->missing += !cell || entry_is_expired(table_cell_entry(cell), now);
+    route->several = route->several || !bytes_equal(key, first);
+}
+
 bool route_is_served(struct session *session, struct reply *reply, const struct route *route)
 {
     if (session->flags & (SESSION_PRIMARY | SESSION_LOADER))
@@ -58,14 +66,13 @@ bool route_is_served(struct session *session, struct reply *reply, const struct 
         return true;
     if (serving == SLOT_IMPORTING &&
         (session->flags & SESSION_ASKING || route->flags & CMD_ASKING)) {
-        if (route->keys > 1 && route->missing > 0) {
+        if (route->several && route->missing > 0) {
             reply_error(reply, "TRYAGAIN Multiple keys request during rehashing of slot");
             return false;
         }
         return true;
     }
-    if (serving == SLOT_REPLICA && session->flags & SESSION_READONLY &&
-        route->flags & CMD_READONLY && !(route->flags & CMD_WRITE))
+    if (serving == SLOT_REPLICA && session->flags & SESSION_READONLY && !(route->flags & CMD_WRITE))
         return true;
     return redirect(session, reply, "MOVED", owned, number, endpoint);
 }

@@ -9,6 +9,7 @@
 #include "server/command/visit.h"
 
 #include "common/number.h"
+#include <stdatomic.h>
 #include <sys/random.h>
 
 static void dbsize(struct call *call)
@@ -171,39 +172,70 @@ static void scan(struct call *call)
 
 /* ---- RANDOMKEY ---- */
 
-/* The sizes of slots are not known without a look, so: of some slots drawn by chance each stands
- * with its number of keys, and the key is drawn from one of them. Where all of those are empty,
- * from all slots there are. */
-struct draw {
-    unsigned slot;  /* the one chosen so far */
-    uint64_t total; /* keys in those looked at */
-    uint64_t state; /* of the random numbers */
-};
+/* Every key has the same chance where a slot is drawn by chance and then taken with a chance in
+ * proportion to its keys: as many as it has of as many as the largest has. Where most slots have
+ * next to none that may take too long; then all slots are counted, and one is drawn of that. */
 
-static uint64_t draw_number(struct draw *draw)
+/* About the most keys in a slot, from the last count; any thread. Too large a number costs time. */
+static _Atomic uint32_t largest;
+
+static uint64_t draw_number(uint64_t *state)
 {
-    draw->state = draw->state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    uint64_t mixed = draw->state ^ draw->state >> 32;
-    return mixed * UINT64_C(0x9e3779b97f4a7c15);
+    *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (*state ^ *state >> 32) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-static void draw_slot(struct call *call, struct draw *draw, unsigned number)
+/* Whether something with `part` chances of `all` happens. */
+static bool draw_chance(uint64_t *state, uint64_t part, uint64_t all)
+{
+    return (uint64_t)((unsigned __int128)draw_number(state) * all >> 64) < part;
+}
+
+static uint32_t count_keys(struct call *call, unsigned number)
 {
     struct slot *slot = store_slot(call->store, call->database, number);
     call_lock_slot(call, slot);
-    uint32_t used = slot->table.used;
+    uint32_t count = slot->table.used;
     call_unlock_slot(call, slot);
-    draw->total += used;
-    if (used > 0 && (draw_number(draw) >> 32) * draw->total >> 32 < used)
-        draw->slot = number;
+    return count;
 }
 
-/* Replies with a live key of the slot drawn, if the one drawn from it is one. */
-static bool reply_drawn(struct call *call, struct draw *draw)
+static bool draw_by_chance(struct call *call, uint64_t *state, unsigned *number)
 {
-    struct slot *slot = store_slot(call->store, call->database, draw->slot);
+    enum { TRIES = 256 };
+    for (int i = 0; i < TRIES; i++) {
+        uint32_t most = atomic_load(&largest);
+        *number = (unsigned)(draw_number(state) % SLOT_COUNT);
+        uint32_t count = count_keys(call, *number);
+        if (count > most && most > 0)
+            atomic_store(&largest, count);
+        if (most > 0 && draw_chance(state, count, most))
+            return true;
+    }
+    return false;
+}
+
+static bool draw_from_all(struct call *call, uint64_t *state, unsigned *number)
+{
+    uint64_t total = 0;
+    uint32_t most = 0;
+    for (unsigned i = 0; i < SLOT_COUNT; i++) {
+        uint32_t count = count_keys(call, i);
+        total += count;
+        most = count > most ? count : most;
+        if (count > 0 && draw_chance(state, count, total))
+            *number = i;
+    }
+    atomic_store(&largest, most);
+    return total > 0;
+}
+
+/* Replies with a key of the slot, if the one drawn from it is live. */
+static bool reply_drawn(struct call *call, unsigned number, uint64_t random)
+{
+    struct slot *slot = store_slot(call->store, call->database, number);
     call_lock_slot(call, slot);
-    struct entry *entry = table_random(&slot->table, draw_number(draw));
+    struct entry *entry = table_random(&slot->table, random);
     bool live = entry && !entry_is_expired(entry, call->now);
     if (live)
         reply_bulk(call->reply, entry_key(entry));
@@ -239,22 +271,18 @@ static bool reply_any(struct call *call)
 
 static void randomkey(struct call *call)
 {
-    enum { TRIES = 16, SAMPLE = 128 };
-    struct draw draw = { 0 };
-    if (getrandom(&draw.state, sizeof(draw.state), 0) != sizeof(draw.state))
-        draw.state = (uint64_t)call->now;
-    bool done = store_key_count(call->store, call->database) <= 0;
-    if (done)
-        reply_null(call->reply);
-    for (int i = 0; i < TRIES && !done; i++) {
-        draw.total = 0;
-        for (int k = 0; k < SAMPLE; k++)
-            draw_slot(call, &draw, draw_number(&draw) >> 50);
-        for (unsigned number = 0; draw.total == 0 && i == 0 && number < SLOT_COUNT; number++)
-            draw_slot(call, &draw, number);
-        done = draw.total > 0 && reply_drawn(call, &draw);
+    enum { TRIES = 16 };
+    uint64_t state;
+    unsigned number = 0;
+    if (getrandom(&state, sizeof(state), 0) != sizeof(state))
+        state = (uint64_t)call->now;
+    bool empty = store_key_count(call->store, call->database) <= 0;
+    for (int i = 0; i < TRIES && !empty; i++) {
+        empty = !draw_by_chance(call, &state, &number) && !draw_from_all(call, &state, &number);
+        if (!empty && reply_drawn(call, number, draw_number(&state)))
+            return;
     }
-    if (!done && !reply_any(call))
+    if (empty || !reply_any(call))
         reply_null(call->reply);
 }
 

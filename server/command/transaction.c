@@ -19,6 +19,8 @@ void transaction_add(struct session *session, const struct command_entry *entry,
     const struct bytes *argv, int argc)
 {
     struct transaction *transaction = session->transaction;
+    if (transaction->broken || atomic_load(&session->watch_broken))
+        return;
     if (transaction->count == transaction->capacity) {
         transaction->capacity = transaction->capacity ? transaction->capacity * 2 : 8;
         transaction->queue = memory_resize(
@@ -33,11 +35,19 @@ void transaction_add(struct session *session, const struct command_entry *entry,
     queued->argv = memory_alloc((size_t)argc * sizeof(struct bytes) + size);
     char *at = (char *)(queued->argv + argc);
     for (int i = 0; i < argc; i++) {
-        memcpy(at, argv[i].data, argv[i].len);
+        if (argv[i].len > 0)
+            memcpy(at, argv[i].data, argv[i].len);
         queued->argv[i] = (struct bytes){ at, argv[i].len };
         at += argv[i].len;
     }
     transaction->flags |= entry->command->flags;
+    transaction->common_flags &= entry->command->flags;
+    transaction->memory += sizeof(*queued) + (size_t)argc * sizeof(struct bytes) + size;
+}
+
+size_t transaction_memory(const struct session *session)
+{
+    return session->transaction ? session->transaction->memory : 0;
 }
 
 void transaction_break(struct session *session)
@@ -71,6 +81,7 @@ static void multi(struct call *call)
         return;
     }
     call->session->transaction = memory_alloc_zeroed(1, sizeof(struct transaction));
+    call->session->transaction->common_flags = ~0u;
     reply_ok(call->reply);
 }
 
@@ -175,9 +186,9 @@ static void add_every_slot(struct call *call, struct exec_slots *all)
     }
 }
 
-static size_t count_missing(struct call *call, struct slot *slot)
+static void look_for_keys(struct call *call, struct route *route)
 {
-    size_t missing = 0;
+    struct bytes first = { NULL, 0 };
     const struct transaction *transaction = call->session->transaction;
     for (size_t i = 0; i < transaction->count; i++) {
         const struct queued *queued = &transaction->queue[i];
@@ -185,13 +196,12 @@ static size_t count_missing(struct call *call, struct slot *slot)
         int *positions = keys_of(queued, &count);
         for (int k = 0; k < count; k++) {
             struct bytes key = queued->argv[positions[k]];
-            table_cell *cell = store_find(slot, store_hash(call->store, key), key);
-            if (!cell || entry_is_expired(table_cell_entry(cell), call->now))
-                missing++;
+            if (!first.data)
+                first = key;
+            route_add_key(route, call->store, call->now, key, first);
         }
         free(positions);
     }
-    return missing;
 }
 
 static bool is_served(struct call *call, struct slot *first, size_t keys)
@@ -202,7 +212,7 @@ static bool is_served(struct call *call, struct slot *first, size_t keys)
         .slot = first, .flags = call->session->transaction->flags, .keys = keys
     };
     if (route_counts_missing(first))
-        route.missing = count_missing(call, first);
+        look_for_keys(call, &route);
     return route_is_served(call->session, call->reply, &route);
 }
 
@@ -238,14 +248,15 @@ static void run_queue(struct call *exec)
             dispatch_call(&call);
     }
     executor->in_transaction = false;
+    exec->errors = exec->reply->errors; /* each has been counted for its own command */
     dispatch_flush_effects(executor, exec->session);
     exec->session->transaction = transaction;
 }
 
 /* Whether a command of the transaction would change a key in transit. */
-static bool must_retry(struct call *exec, struct slot *first)
+static bool must_retry(const struct call *exec)
 {
-    if (!first || !first->in_transit)
+    if (!transit_any())
         return false;
     const struct transaction *transaction = exec->session->transaction;
     for (size_t i = 0; i < transaction->count; i++) {
@@ -254,7 +265,8 @@ static bool must_retry(struct call *exec, struct slot *first)
             .entry = queued->entry,
             .argv = queued->argv,
             .argc = queued->argc,
-            .slot = first };
+            .store = exec->store,
+            .database = exec->session->database };
         if (transit_blocks(&call))
             return true;
     }
@@ -265,17 +277,17 @@ static bool must_retry(struct call *exec, struct slot *first)
 static void exec_locked(struct call *call, struct slot *first, size_t keys)
 {
     struct session *session = call->session;
+    if (!is_served(call, first, keys))
+        return;
     if (atomic_load(&session->watch_broken) ||
         watch_has_expired(call->store, session, call->now)) {
         reply_null_array(call->reply);
-        return;
-    }
-    if (!is_served(call, first, keys))
-        return;
-    if (must_retry(call, first))
+    } else if (must_retry(call)) {
         call->retry = true;
-    else
+    } else {
+        watch_remove_all_locked(session); /* before an UNWATCH among the commands would want the locks */
         run_queue(call);
+    }
 }
 
 static void exec(struct call *call)

@@ -4,8 +4,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-/* Few slots have keys in transit at any time, so all of them are on one list. slot->in_transit, under the slot's
- * lock, says whether it is worth a look. The list is guarded by mutex. */
+/* Few keys are in transit at any time, so all of them are on one list, guarded by mutex. transit_count says
+ * whether it is worth a look. */
 struct transit {
     struct transit *next;
     const struct slot *slot;
@@ -15,6 +15,7 @@ struct transit {
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct transit *transits;
+atomic_size_t transit_count; /* how many there are */
 
 static struct transit **find(const struct slot *slot, struct bytes key)
 {
@@ -37,8 +38,11 @@ bool transit_blocks(const struct call *call)
         return true; /* rather wait than look at each */
     bool blocks = false;
     pthread_mutex_lock(&mutex);
-    for (int i = 0; i < count && !blocks; i++)
-        blocks = *find(call->slot, call->argv[positions[i]]) != NULL;
+    for (int i = 0; i < count && !blocks; i++) {
+        struct bytes key = call->argv[positions[i]];
+        struct slot *slot = store_slot(call->store, call->database, slot_of_key(key));
+        blocks = *find(slot, key) != NULL;
+    }
     pthread_mutex_unlock(&mutex);
     return blocks;
 }
@@ -53,6 +57,7 @@ void transit_begin(struct slot *slot, const struct bytes *keys, size_t count)
         transit->key_len = keys[i].len;
         memcpy(transit->key, keys[i].data, keys[i].len);
         transits = transit;
+        atomic_fetch_add(&transit_count, 1);
     }
     pthread_mutex_unlock(&mutex);
     slot->in_transit = true;
@@ -67,6 +72,7 @@ void transit_end(struct slot *slot, const struct bytes *keys, size_t count)
         if (transit) {
             *at = transit->next;
             free(transit);
+            atomic_fetch_sub(&transit_count, 1);
         }
     }
     bool more = false;

@@ -2,10 +2,12 @@
 
 #include "common/memory.h"
 #include "server/clock.h"
+#include "server/command/dispatch.h"
 #include "server/command/transaction.h"
 #include "server/command/watch.h"
 #include "server/config.h"
 #include "server/log.h"
+#include "server/net/transfer.h"
 #include "server/net/worker.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -18,6 +20,10 @@ enum {
     POOL_MAX = 256,
     REPLY_KEEP = 16 * 1024, /* a reply buffer of up to this size stays with its connection between turns */
     VIEWS = 64,             /* pieces of one writev */
+    ANNOUNCED_MAX = 1024 * 1024,      /* memory for an argument that has only been announced */
+    STRANGER_INPUT_MAX = 1024 * 1024, /* input of a client that has not given the password */
+    WRITE_MAX = 1024 * 1024,          /* written in one go: others wait */
+    FORGET_MIN = 64 * 1024,           /* bytes that are out before they are dropped from a long reply */
 };
 
 static atomic_uint_fast64_t last_id;
@@ -48,7 +54,7 @@ struct connection *connection_create(struct worker *worker, int fd, const char *
     session->executor = worker->executor;
     session->reply.protocol = 2;
     session->connection = connection;
-    session->flags = unix_socket ? SESSION_UNIX_SOCKET : 0;
+    session->flags = session_first_flags() | (unix_socket ? SESSION_UNIX_SOCKET : 0);
     session->created_ms = session->active_ms = clock_unix_ms();
     snprintf(session->peer, sizeof(session->peer), "%s", peer);
     snprintf(session->local, sizeof(session->local), "%s", local);
@@ -108,18 +114,31 @@ void connection_give_input(struct connection *connection)
     }
 }
 
+/* What a transaction has queued is input that is not yet dealt with, too. */
+static bool is_over_input_limit(const struct connection *connection)
+{
+    size_t size = connection->input.len + transaction_memory(&connection->session);
+    return size > (size_t)config_number(CONFIG_CLIENT_QUERY_BUFFER_LIMIT) ||
+           (size > STRANGER_INPUT_MAX && session_needs_password(&connection->session));
+}
+
 bool connection_read(struct connection *connection)
 {
     struct buffer *input = &connection->input;
     if (!input->capacity)
         input_take(connection);
     size_t wanted = resp_reader_missing(&connection->reader, input->len - connection->parsed);
+    /* What is announced is believed as far as there is as much already: memory follows what has really come. */
+    size_t believed = input->len > ANNOUNCED_MAX ? input->len : ANNOUNCED_MAX;
+    if (wanted > believed)
+        wanted = believed;
     size_t room = wanted > INPUT_SIZE ? wanted : INPUT_SIZE;
     if (input->capacity - input->len < room && input->capacity - input->len < INPUT_SIZE / 4)
         buffer_reserve(input, room);
     else if (wanted > input->capacity - input->len)
         buffer_reserve(input, wanted);
-    ssize_t got = read(connection->fd, input->data + input->len, input->capacity - input->len);
+    ssize_t got = transfer_receive(
+        connection->fd, input->data + input->len, input->capacity - input->len);
     if (got <= 0) {
         if (got < 0 && (errno == EAGAIN || errno == EINTR))
             return true;
@@ -129,7 +148,7 @@ bool connection_read(struct connection *connection)
     input->len += (size_t)got;
     connection->bytes_in += (size_t)got;
     counter_add(&connection->worker->executor->counters.bytes_in, (uint64_t)got);
-    if (input->len > (size_t)config_number(CONFIG_CLIENT_QUERY_BUFFER_LIMIT)) {
+    if (is_over_input_limit(connection)) {
         log_write(LOG_WARNING, "Closing client %s: its query buffer exceeds "
                                "client-query-buffer-limit", connection->session.peer);
         connection_close(connection);
@@ -217,17 +236,33 @@ static void want_writable(struct connection *connection)
     }
 }
 
+/* A client that always has replies on their way is not to keep those that it has got. */
+static void forget_sent(struct connection *connection)
+{
+    struct reply *reply = &connection->session.reply;
+    size_t out = connection->sent + connection->blobs_sent * REPLY_BLOB_MIN;
+    if (out < FORGET_MIN || out < reply->bytes.len - connection->sent)
+        return;
+    reply_forget(reply, connection->sent, connection->blobs_sent);
+    connection->sent = connection->blobs_sent = 0;
+}
+
 static bool write_reply(struct connection *connection)
 {
-    while (!is_out(connection)) {
+    for (size_t total = 0; !is_out(connection);) {
+        if (total >= WRITE_MAX) {
+            want_writable(connection);
+            return false;
+        }
         struct iovec views[VIEWS];
         int count = gather(connection, views);
-        ssize_t sent = count == 1 ? write(connection->fd, views[0].iov_base, views[0].iov_len)
+        ssize_t sent = count == 1 ? transfer_send(connection->fd, views[0].iov_base, views[0].iov_len)
                                   : writev(connection->fd, views, count);
         if (sent < 0) {
             if (errno == EINTR)
                 continue;
             if (errno == EAGAIN) {
+                forget_sent(connection);
                 want_writable(connection);
                 return false;
             }
@@ -237,6 +272,7 @@ static bool write_reply(struct connection *connection)
         connection->bytes_out += (size_t)sent;
         counter_add(&connection->worker->executor->counters.bytes_out, (uint64_t)sent);
         advance(connection, (size_t)sent);
+        total += (size_t)sent;
     }
     reply_is_out(connection);
     return true;

@@ -41,7 +41,7 @@ struct connection {
     size_t parsed;          /* and that have been read as requests */
     struct resp_reader reader;
     const struct connection_stream *stream; /* NULL: an ordinary client */
-    size_t sent;            /* bytes of the reply that are out, blobs included up to blob_sent */
+    size_t sent;            /* bytes of the reply that are out, without those of blobs */
     size_t blobs_sent;      /* blobs that are out whole */
     size_t blob_sent;       /* bytes of the next blob that are out */
     int64_t held_offset;    /* the journal's when the last reply was made: under appendfsync always that much must

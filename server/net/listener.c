@@ -52,7 +52,7 @@ static bool is_protected(bool loopback)
 
 static void greet(int fd, const struct sockaddr_storage *address, bool is_unix)
 {
-    char peer[64], local[64];
+    char peer[64], local[64] = "";
     bool loopback = is_unix;
     if (is_unix) {
         snprintf(peer, sizeof(peer), "%.60s:0", unix_socket_path);

@@ -65,10 +65,12 @@ static void run_request(struct worker *worker, struct request *request, size_t e
     if (is_blocked(connection))
         return;
     struct session *session = &connection->session;
+    unsigned skip = session->flags & SESSION_REPLY_SKIP;
     session->reply.muted = session->flags & (SESSION_REPLY_OFF | SESSION_REPLY_SKIP);
     session->flags &= ~(unsigned)SESSION_REPLY_SKIP;
     switch (dispatch_run(worker->executor, request)) {
     case DISPATCH_RETRY:
+        session->flags |= skip;
         connection->waiting = true;
         worker->waiting++;
         return;
@@ -120,8 +122,9 @@ static void add_request(
     dispatch_prepare(worker->executor, &request);
     window->ends[window->count] = connection->parsed;
     window->requests[window->count++] = request;
-    /* The arguments of the others lie in the reader, and only until it reads on. */
-    if (window->count == WINDOW || request.argv == reader->argv)
+    /* The arguments of the others lie in the reader, and only until it reads on. Before a password is given each
+     * request runs at once: what may follow depends on whether it was the right one. */
+    if (window->count == WINDOW || request.argv == reader->argv || session_needs_password(request.session))
         run_window(worker, window);
 }
 
@@ -140,7 +143,8 @@ static void parse(struct worker *worker, struct window *window, struct connectio
 {
     struct buffer *input = &connection->input;
     struct resp_reader *reader = &connection->reader;
-    reader->bulk_max = config_number(CONFIG_PROTO_MAX_BULK_LEN);
+    int64_t bulk_max = config_number(CONFIG_PROTO_MAX_BULK_LEN);
+    reader->bulk_max = bulk_max < UINT32_MAX ? bulk_max : UINT32_MAX; /* what the length of a key may be */
     while (connection->parsed < input->len && !is_blocked(connection)) {
         reader->strict_bounds = condition_all() & CONDITION_PASSWORD;
         reader->authenticated = connection->session.flags & SESSION_AUTHENTICATED;
@@ -176,8 +180,6 @@ static void tidy_input(struct connection *connection)
         connection_give_input(connection);
     } else if (connection->consumed > 0) {
         buffer_consume(input, connection->consumed);
-        if (!input->capacity)
-            return;
     }
     connection->parsed -= connection->consumed;
     connection->consumed = 0;
@@ -335,7 +337,7 @@ static void close_idle(struct worker *worker, int64_t now)
         } else if (connection->stream) {
             continue;
         } else if (timeout > 0 && now - session->active_ms > timeout &&
-                   !(session->flags & SESSION_PARKED)) {
+                   !connection->waiting && !(session->flags & SESSION_PARKED)) {
             log_write(LOG_VERBOSE, "Closing idle client");
             connection_close(connection);
         } else if (connection->writing) {

@@ -12,6 +12,7 @@
 #include "server/net/connection.h"
 #include "server/periodic.h"
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { NEWLINE_MS = 1000, PAUSED_PING_MS = 12000 };
@@ -192,11 +193,26 @@ void replica_set_state(struct replica *replica, enum replica_state state)
     feed_judge_min_replicas();
 }
 
+void replica_set_start(struct replica *replica, int64_t monotonic_ms)
+{
+    pthread_mutex_lock(&mutex);
+    for (const struct replica *other = feed.first; other; other = other->next) {
+        bool waits = other->state == REPLICA_WAITING && other->start_ms > 0;
+        if (waits && other->start_ms < monotonic_ms)
+            monotonic_ms = other->start_ms;
+    }
+    replica->start_ms = monotonic_ms;
+    replica->newline_ms = clock_monotonic_ms();
+    pthread_mutex_unlock(&mutex);
+}
+
 bool feed_attach(struct replica *replica, struct error *error)
 {
     pthread_mutex_lock(&mutex);
     bool started = feed.started;
     if (started) {
+        if (count_attached() == 0)
+            feed.ping_ms = clock_monotonic_ms();
         /* Offsets count only while there is a backlog, so what was before it needs another name. */
         if (!journal_backlog(journal).active) {
             journal_history_shift(journal);
@@ -294,7 +310,22 @@ void feed_request_acks(bool paused_too)
     journal_wake(journal);
 }
 
-/* Redis acknowledges what came before the GETACK, so that is what all must have. */
+/* Redis acknowledges what came before the GETACK, so a GETACK at the end does not count. mutex is
+ * held. */
+static int64_t needed_offset(void)
+{
+    int64_t offset = journal_offset(journal);
+    return offset == feed.getack_end ? feed.getack_start : offset;
+}
+
+int64_t feed_needed_offset(void)
+{
+    pthread_mutex_lock(&mutex);
+    int64_t needed = needed_offset();
+    pthread_mutex_unlock(&mutex);
+    return needed;
+}
+
 size_t feed_laggards(void)
 {
     size_t count = 0;
@@ -302,9 +333,7 @@ size_t feed_laggards(void)
         return 0;
     feed_request_acks(true);
     pthread_mutex_lock(&mutex);
-    int64_t needed = journal_offset(journal);
-    if (needed == feed.getack_end)
-        needed = feed.getack_start;
+    int64_t needed = needed_offset();
     for (const struct replica *replica = feed.first; replica; replica = replica->next)
         count += replica->state == REPLICA_ONLINE &&
                  gate_follower_offset(replica->follower) < needed;
@@ -313,13 +342,6 @@ size_t feed_laggards(void)
 }
 
 /* ---- Ten times a second, in each worker ---- */
-
-static void drop(struct session *session, const struct replica *replica, const char *reason)
-{
-    log_write(LOG_WARNING, "Closing the connection of the replica %s:%d: %s", replica->ip,
-        replica->port, reason);
-    connection_close(connection_of(session));
-}
 
 /* Somebody who has said REPLCONF is bound by what binds clients. */
 static void judge_introduced(struct session *session, int64_t now_unix)
@@ -349,37 +371,48 @@ static void note_signs_of_life(struct session *session, struct replica *replica,
     replica->bytes_in = bytes_in;
 }
 
-static void judge(struct session *session, struct replica *replica, int64_t now)
+static void wait_for_snapshot(struct session *session, struct replica *replica, int64_t now)
+{
+    if (!replica->queue && now >= replica->start_ms)
+        replica_begin_snapshot(replica);
+    if (!replica->announced && now - replica->newline_ms >= NEWLINE_MS) {
+        replica->newline_ms = now;
+        buffer_append_char(&replica->head, '\n');
+        connection_stream_ready(session);
+    }
+}
+
+/* Why its connection must be closed; NULL: it need not. */
+static const char *fault_of(struct replica *replica, int64_t now)
 {
     int64_t timeout = config_number(CONFIG_REPL_TIMEOUT) * 1000;
+    bool acknowledges = replica->state >= REPLICA_LOADING && !replica->old;
+    if (replica->state == REPLICA_SENDING && now - replica->progress_ms > timeout)
+        return "it takes nothing of the snapshot (repl-timeout)";
+    if (acknowledges && now - replica->ack_ms > timeout)
+        return "it has not been heard of for repl-timeout";
+    if (replica->announced && journal_reader_is_cut(replica->reader))
+        return "there is a new history here";
+    if (replica->announced && is_over_limit(replica, now))
+        return "it lags too far (client-output-buffer-limit replica)";
+    return NULL;
+}
+
+static void judge(struct session *session, struct replica *replica, int64_t now)
+{
     note_signs_of_life(session, replica, now);
-    switch (replica->state) {
-    case REPLICA_INTRODUCED:
+    if (replica->state == REPLICA_INTRODUCED) {
         judge_introduced(session, clock_unix_ms());
         return;
-    case REPLICA_WAITING:
-        if (!replica->queue && now >= replica->start_ms)
-            replica_begin_snapshot(replica);
-        if (!replica->announced && now - replica->newline_ms >= NEWLINE_MS) {
-            replica->newline_ms = now;
-            buffer_append_char(&replica->head, '\n');
-            connection_stream_ready(session);
-        }
-        break;
-    case REPLICA_SENDING:
-        if (now - replica->progress_ms > timeout)
-            drop(session, replica, "it takes nothing of the snapshot (repl-timeout)");
-        break;
-    case REPLICA_LOADING:
-    case REPLICA_ONLINE:
-        if (!replica->old && now - replica->ack_ms > timeout)
-            drop(session, replica, "it has not been heard of for repl-timeout");
-        break;
     }
-    if (replica->announced && journal_reader_is_cut(replica->reader))
-        drop(session, replica, "there is a new history here");
-    else if (replica->announced && is_over_limit(replica, now))
-        drop(session, replica, "it lags too far (client-output-buffer-limit replica)");
+    if (replica->state == REPLICA_WAITING)
+        wait_for_snapshot(session, replica, now);
+    const char *fault = fault_of(replica, now);
+    if (!fault)
+        return;
+    log_write(LOG_WARNING, "Closing the connection of the replica %s:%d: %s", replica->ip,
+        replica->port, fault);
+    connection_close(connection_of(session));
 }
 
 static void look_after_mine(struct executor *executor, unsigned worker, unsigned workers)

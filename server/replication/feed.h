@@ -34,7 +34,9 @@ struct feed_count {
     size_t attached, online, good;
 };
 struct feed_count feed_count(int64_t max_lag_ms);
-/* Those that are online and have not yet acknowledged all that was written. Asks them to. */
+/* What a replica must have acknowledged to have all that was written. */
+int64_t feed_needed_offset(void);
+/* Those that are online and have not yet acknowledged that. Asks them to. */
 size_t feed_laggards(void);
 /* Puts REPLCONF GETACK into the stream, unless it is the last thing there; during a pause only
  * where `paused_too`, since a failover needs the offset to stand still. */

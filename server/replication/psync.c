@@ -4,6 +4,7 @@
 #include "server/replication/replica.h"
 
 #include "common/memory.h"
+#include "common/node_id.h"
 #include "common/number.h"
 #include "server/clock.h"
 #include "server/command/condition.h"
@@ -11,13 +12,16 @@
 #include "server/config.h"
 #include "server/log.h"
 #include "server/net/connection.h"
+#include "server/command/background.h"
 #include "server/persistence.h"
 #include "server/replication/failover.h"
 #include "server/replication/feed.h"
 #include "server/replication/link.h"
 #include "server/replication/replication.h"
+#include "server/snapshot/rdb_write.h"
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -51,7 +55,7 @@ static bool snapshot_begins(void *context, struct error *error)
     replica->offset = journal_offset(journal);
     replica->reader = journal_reader_open(journal, JOURNAL_NOW, on_journal, replica);
     memcpy(replica->id, history.id, sizeof(replica->id));
-    return replica->reader != NULL || error_set(error, "the journal cannot be read");
+    return true;
 }
 
 void replica_begin_snapshot(struct replica *replica)
@@ -65,13 +69,33 @@ void replica_begin_snapshot(struct replica *replica)
     snapshotter_request(persistence_snapshotter(), snapshot_queue_target(replica->queue));
 }
 
+/* For who wants the stream alone: a snapshot of nothing, and what is written from now on. */
+static void send_nothing(struct replica *replica)
+{
+    struct node_id mark = node_id_random(); /* 40 random digits */
+    struct rdb_writer writer;
+    snapshot_begins(replica, NULL);
+    stream_announce(replica);
+    buffer_printf(&replica->head, "$EOF:%s\r\n", mark.text);
+    rdb_writer_init(&writer, &(struct rdb_writer_options){ .checksum = true });
+    rdb_write_preamble(&writer, &(struct rdb_preamble){ .created = clock_unix_ms() / 1000 });
+    rdb_write_end(&writer, NULL);
+    buffer_append(&replica->head, writer.pending.data, writer.pending.len);
+    rdb_writer_free(&writer);
+    buffer_append_text(&replica->head, mark.text);
+    replica_set_state(replica, REPLICA_LOADING);
+}
+
 /* With repl-diskless-sync-delay it waits a little for others, to make one snapshot for all. */
 static void send_all(struct session *session, struct replica *replica)
 {
     int64_t delay = config_number(CONFIG_REPL_DISKLESS_SYNC_DELAY) * 1000;
     feed_note(FEED_FULL_SYNC);
-    replica->start_ms = clock_monotonic_ms() + delay;
-    replica->newline_ms = clock_monotonic_ms();
+    if (replica->no_data) {
+        send_nothing(replica);
+        return;
+    }
+    replica_set_start(replica, clock_monotonic_ms() + delay);
     if (delay == 0)
         replica_begin_snapshot(replica);
     log_write(LOG_NOTICE, "The replica %s:%d gets a full sync%s", replica->ip, replica->port,
@@ -184,11 +208,11 @@ static void accept_failover(struct call *call, const struct wish *wish)
 {
     struct journal_history history = journal_history(feed_journal());
     if (!(condition_all() & CONDITION_REPLICA)) {
-        reply_error(call->reply, "PSYNC FAILOVER can't be sent to a master.");
+        reply_error(call->reply, "ERR PSYNC FAILOVER can't be sent to a master.");
     } else if (dispatch_is_cluster()) {
-        reply_error(call->reply, "PSYNC FAILOVER not allowed in cluster mode.");
+        reply_error(call->reply, "ERR PSYNC FAILOVER not allowed in cluster mode.");
     } else if (strcasecmp(wish->id, history.id) != 0) {
-        reply_error(call->reply, "PSYNC FAILOVER replid must match my replid.");
+        reply_error(call->reply, "ERR PSYNC FAILOVER replid must match my replid.");
     } else {
         log_write(LOG_NOTICE, "Becoming the primary: '%s' hands over", call->session->peer);
         struct takeover *takeover = memory_alloc(sizeof(*takeover));
@@ -202,7 +226,7 @@ void replication_psync(struct call *call)
     struct session *session = call->session;
     struct wish wish = { .old = call->argc == 1 };
     if (!session->connection) {
-        reply_error(call->reply, "PSYNC and SYNC are for connections");
+        reply_error(call->reply, "ERR PSYNC and SYNC are for connections");
         return;
     }
     if (session->flags & SESSION_REPLICA)
@@ -237,16 +261,15 @@ static bool set_port(struct call *call, struct replica *replica, struct bytes va
 static bool set_ip(struct call *call, struct replica *replica, struct bytes value)
 {
     if (value.len >= sizeof(replica->ip)) {
-        reply_error(call->reply, "REPLCONF ip-address provided by replica instance is too long: %zu bytes",
+        reply_error(call->reply, "ERR REPLCONF ip-address provided by replica instance is too long: %zu bytes",
             value.len);
         return false;
     }
     for (size_t i = 0; i < value.len; i++) {
-        if ((unsigned char)value.data[i] <= ' ' || strchr(",:=", value.data[i]) != NULL) {
-            if (value.data[i] != ':') {
-                reply_error(call->reply, "REPLCONF ip-address is no address");
-                return false;
-            }
+        unsigned char c = (unsigned char)value.data[i];
+        if (c <= ' ' || c > '~' || c == ',' || c == '=') { /* it will stand in a line of INFO */
+            reply_error(call->reply, "ERR REPLCONF ip-address is neither an address nor a name");
+            return false;
         }
     }
     memcpy(replica->ip, value.data, value.len);
@@ -280,6 +303,18 @@ static bool set_version(struct call *call, struct replica *replica, struct bytes
     return true;
 }
 
+/* The parts of a data set that are wanted: of those that can be named there are none here. */
+static bool set_filter(struct call *call, struct replica *replica, struct bytes value)
+{
+    if (value.len > 0 && !bytes_is(value, "functions")) {
+        reply_error(call->reply, "Unsupported rdb-filter-only option: %.*s",
+            (int)(value.len < 64 ? value.len : 64), value.data);
+        return false;
+    }
+    replica->no_data = true;
+    return true;
+}
+
 static const struct {
     const char *name;
     bool (*set)(struct call *call, struct replica *replica, struct bytes value);
@@ -288,6 +323,7 @@ static const struct {
     { "ip-address", set_ip },
     { "capa", set_capability },
     { "rdb-only", set_rdb_only },
+    { "rdb-filter-only", set_filter },
     { "version", set_version },
 };
 enum { OPTIONS = sizeof(options) / sizeof(options[0]) };
@@ -323,9 +359,11 @@ void replication_replconf(struct call *call)
             return;
         }
         if (!call->session->connection) {
-            reply_error(call->reply, "REPLCONF is for connections");
+            reply_error(call->reply, "ERR REPLCONF is for connections");
             return;
         }
+        if (call->session->flags & SESSION_REPLICA)
+            return; /* it has said what it is, others look at it already */
         if (!options[option].set(call, replica_of(call->session), value))
             return;
     }

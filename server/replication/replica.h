@@ -31,15 +31,16 @@ struct replica {
     enum replica_state state;
     char ip[REPLICA_IP_MAX];
     int port;
+    int64_t start_ms;               /* monotonic: when its snapshot is to be asked for */
     int64_t ack_ms;                 /* monotonic: when it was last heard of */
     struct gate_follower *follower; /* from REPLICA_ONLINE on */
 
     /* The worker's. */
     unsigned capabilities;
     bool rdb_only;              /* wants the snapshot and nothing else */
+    bool no_data;               /* wants the stream alone */
     bool old;                   /* said SYNC: no line before the snapshot, no acknowledgements */
     bool announced;             /* the snapshot has begun, what it wrote below may be read */
-    int64_t start_ms;           /* monotonic: when its snapshot is to be asked for */
     struct snapshot_queue *queue; /* NULL: not asked for, or over */
     struct buffer head;         /* goes out before anything else */
     size_t head_sent;
@@ -66,7 +67,13 @@ void replica_wake(const struct replica *replica);
 /* REPLCONF ACK. */
 void replica_acknowledge(struct replica *replica, int64_t offset);
 
+/* When its snapshot is to be asked for; sooner, where another one waits for a snapshot already. */
+void replica_set_start(struct replica *replica, int64_t monotonic_ms);
+
 /* ---- stream.c ---- */
+
+/* The snapshot's moment is over and noted: REPLICA_SENDING, and the line that says so. */
+void stream_announce(struct replica *replica);
 
 /* Of a connection that has a replica. */
 extern const struct connection_stream replica_stream;

@@ -46,7 +46,7 @@ struct replication_status {
     int64_t last_io_ms;    /* Unix time of the last byte from the primary; 0: none */
     int64_t down_since_ms; /* Unix time since when the link is down; 0: it is up, or never was */
     bool ever_connected;   /* to this primary or to one before it, since this node is a replica */
-    char failure[256];     /* why the link is down; empty: nothing is wrong that we know of */
+    char failure[512];     /* why the link is down; empty: nothing is wrong that we know of */
     size_t replicas, good_replicas; /* attached; online and lagging at most min-replicas-max-lag */
 };
 struct replication_status replication_status(void);

@@ -6,10 +6,20 @@
 
 _Static_assert(sizeof(struct entry) == 12, "the header of an entry is 12 bytes");
 
+/* Copies bytes that may be none at all; returns where they end. */
+static char *put(char *to, struct bytes from)
+{
+    if (from.len > 0)
+        memcpy(to, from.data, from.len);
+    return to + from.len;
+}
+
 /* An entry with its header, expiry and key filled in; the value's place is the caller's to fill. */
 static struct entry *make(struct bytes key, enum type_id type, enum encoding encoding,
     int64_t expiry, bool out_of_line, size_t inline_len)
 {
+    if (key.len > UINT32_MAX)
+        memory_exhausted(key.len); /* what comes in is bounded before: see REQUEST_BULK_MAX */
     bool expires = expiry != ENTRY_NO_EXPIRY;
     size_t size = sizeof(struct entry) + (expires ? sizeof(expiry) : 0) +
                   (out_of_line ? sizeof(void *) : 0) + key.len + inline_len;
@@ -23,7 +33,7 @@ static struct entry *make(struct bytes key, enum type_id type, enum encoding enc
     entry->key_len = (uint32_t)key.len;
     if (expires)
         memcpy(entry->data, &expiry, sizeof(expiry));
-    memcpy(entry_inline(entry) - key.len, key.data, key.len);
+    put(entry_inline(entry) - key.len, key);
     return entry;
 }
 
@@ -47,7 +57,7 @@ struct entry *entry_create_raw(
 {
     if (!blob && value.len <= ENTRY_INLINE_MAX) {
         struct entry *entry = make(key, TYPE_STRING, ENCODING_RAW, expiry, false, value.len);
-        memcpy(entry_inline(entry), value.data, value.len);
+        put(entry_inline(entry), value);
         return entry;
     }
     if (!blob) {
@@ -73,7 +83,7 @@ struct entry *entry_create_string(struct bytes key, struct bytes value, int64_t 
     if (value.len > ENCODING_EMBSTR_MAX)
         return entry_create_raw(key, value, NULL, expiry);
     struct entry *entry = make(key, TYPE_STRING, ENCODING_EMBSTR, expiry, false, value.len);
-    memcpy(entry_inline(entry), value.data, value.len);
+    put(entry_inline(entry), value);
     return entry;
 }
 
@@ -84,7 +94,7 @@ bool entry_overwrite_string(struct entry *entry, struct bytes value)
         entry->encoding != (value.len > ENCODING_EMBSTR_MAX ? ENCODING_RAW : ENCODING_EMBSTR) ||
         looks_like_integer(value, &integer))
         return false;
-    memcpy(entry_inline(entry), value.data, value.len);
+    put(entry_inline(entry), value);
     return true;
 }
 

@@ -56,10 +56,11 @@ struct store *store_create(unsigned databases)
         mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (store->slots == MAP_FAILED)
         memory_exhausted(size);
-    store->tallies = aligned_alloc(64, databases * TALLIES * sizeof(struct tally));
+    size = (size_t)databases * TALLIES * sizeof(struct tally);
+    store->tallies = aligned_alloc(64, size);
     if (!store->tallies)
-        memory_exhausted(databases * TALLIES * sizeof(struct tally));
-    memset(store->tallies, 0, databases * TALLIES * sizeof(struct tally));
+        memory_exhausted(size);
+    memset(store->tallies, 0, size);
     if (getrandom(&store->seed, sizeof(store->seed), 0) != sizeof(store->seed))
         store->seed = (uintptr_t)store;
     return store;
@@ -72,7 +73,7 @@ unsigned store_databases(const struct store *store)
 
 struct slot *store_slot(struct store *store, unsigned database, unsigned slot)
 {
-    return &store->slots[database * SLOT_COUNT + slot];
+    return &store->slots[(size_t)database * SLOT_COUNT + slot];
 }
 
 unsigned store_slot_database(const struct store *store, const struct slot *slot)

@@ -13,6 +13,9 @@ struct turn_runner {
 static struct turn_runner runners[TURN_RUNNERS_MAX];
 static atomic_uint count;
 static pthread_mutex_t stopping = PTHREAD_MUTEX_INITIALIZER;
+/* How many want to stop all turns, or have: a runner that is busy would take its own lock again before the
+ * one who waits for it has woken up, so it lets that one go first. */
+static atomic_uint wanted;
 
 struct turn_runner *turn_runner_create(void)
 {
@@ -27,6 +30,10 @@ struct turn_runner *turn_runner_create(void)
 
 void turn_begin(struct turn_runner *runner)
 {
+    if (__builtin_expect(atomic_load_explicit(&wanted, memory_order_relaxed) > 0, 0)) {
+        pthread_mutex_lock(&stopping);
+        pthread_mutex_unlock(&stopping);
+    }
     slot_lock_acquire(&runner->lock);
 }
 
@@ -37,6 +44,7 @@ void turn_end(struct turn_runner *runner)
 
 void turn_stop_all(void)
 {
+    atomic_fetch_add(&wanted, 1);
     pthread_mutex_lock(&stopping);
     for (unsigned i = 0; i < atomic_load(&count); i++)
         slot_lock_acquire(&runners[i].lock);
@@ -46,5 +54,6 @@ void turn_resume_all(void)
 {
     for (unsigned i = 0; i < atomic_load(&count); i++)
         slot_lock_release(&runners[i].lock);
+    atomic_fetch_sub(&wanted, 1);
     pthread_mutex_unlock(&stopping);
 }

@@ -150,14 +150,15 @@ Test(tui, reshards_by_keys)
     terminal_press(terminal, "Down Enter");
     terminal_wait(terminal, SHOW_MS, "Reshard: the plan");
     terminal_press(terminal, "Enter");
-    terminal_wait(terminal, OPERATION_MS, "1000 slots with");
+    terminal_press(terminal, "4");
+    terminal_wait(terminal, OPERATION_MS, "done ");
+    terminal_wait(terminal, SHOW_MS, "1000 slots with");
+    terminal_press(terminal, "1");
     terminal_wait_gone(terminal, SHOW_MS, "marked 1000 slots");
     cr_expect_neq(owner(cluster, 0), before);
     cr_expect_eq(owner(cluster, 0), owner(cluster, MARKED - 1));
     cr_expect_eq(owner(cluster, MARKED), keeps);
     cr_expect_eq(cluster_verify(cluster, "key:", KEYS), 0);
-    terminal_press(terminal, "4");
-    terminal_wait(terminal, SHOW_MS, "done");
     quit(terminal);
 }
 
@@ -188,7 +189,9 @@ Test(tui, reshards_by_mouse)
     terminal_click_text(terminal, " 5462 slots ->  6062");
     terminal_wait(terminal, SHOW_MS, "Reshard: the plan");
     terminal_click_text(terminal, "Enter run it");
-    terminal_wait(terminal, OPERATION_MS, "600 slots with");
+    terminal_click_text(terminal, "4 Operations");
+    terminal_wait(terminal, OPERATION_MS, "done ");
+    terminal_click_text(terminal, "1 Slots");
     struct node *target = owner(cluster, 0);
     cr_expect_neq(target, before);
     cr_expect_eq(owner(cluster, 599), target);
@@ -203,9 +206,10 @@ Test(tui, reshards_by_mouse)
     terminal_wait(terminal, SHOW_MS, "Reshard: the plan");
     terminal_click_text(terminal, "Enter run it");
     wait_until(OPERATION_MS, cluster_owner_of_slot(cluster, 0) == before);
+    terminal_wait_gone(terminal, OPERATION_MS, "x cancel");
     wait_until(OPERATION_MS, cluster_is_ok(cluster));
     cr_expect_eq(cluster_verify(cluster, "key:", KEYS), 0);
-    terminal_wait_gone(terminal, OPERATION_MS, "x cancel");
+    cr_expect_eq(owner(cluster, 599), before);
     quit(terminal);
 }
 

@@ -112,7 +112,8 @@ Test(persistence, truncated_tail)
         node_restart(node);
         node_expect(node, scratch_printf("%d", 100 - cut), "DBSIZE");
         check_fill(node, 100 - cut);
-        cr_expect(node_log_has(node, "runcat"), "the log does not say so:\n%s", node_log(node));
+        cr_expect(node_log_has(node, "runcat") || node_log_has(node, "cut off"),
+            "the log does not say so:\n%s", node_log(node));
         node_kill(node);
     }
     node_restart(node);
@@ -281,6 +282,7 @@ Test(persistence, disk_full)
     struct node *node = node_start("dir %s\n%sauto-aof-rewrite-percentage 0\n", disk, always);
     const char *value = scratch_printf("%1000s", "x"), *reply;
     int written = 0;
+    client_set_timeout(node_client(node), 2000);
     do
         reply = node_try(node, "SET k%d %s", written++, value);
     while (reply != NULL && strcmp(reply, "OK") == 0 && written < 4000);
@@ -289,8 +291,9 @@ Test(persistence, disk_full)
         node_wait_exit(node, 10000);
         return;
     }
-    cr_assert_not_null(reply, "the node has ended:\n%s", node_log(node));
-    cr_expect_eq(strncmp(reply, "-MISCONF ", 9), 0, "%s", reply);
+    /* The write that met the full disk may wait for room; the next ones are refused at once. */
+    cr_assert(reply != NULL || node_runs(node), "the node has ended:\n%s", node_log(node));
+    cr_expect(reply == NULL || strncmp(reply, "-MISCONF ", 9) == 0, "%s", reply);
     node_expect(node, "-MISCONF *", "SET again 1");
     node_expect(node, value, "GET k0");
     cr_expect_str_eq(node_info(node, "aof_last_write_status"), "err");

@@ -43,8 +43,8 @@ Test(config, bad_directives)
         cr_expect(strstr(log, "line 6") != NULL || strstr(log, "redis.conf:6") != NULL,
             "%s: line 6 is not named in:\n%s", lines[i], log);
         if (server_is_slotd())
-            cr_expect_not_null(strstr(log, "redis.conf"), "%s: no file named in:\n%s", lines[i],
-                log);
+            cr_expect_not_null(
+                strstr(log, "redis.conf"), "%s: no file named in:\n%s", lines[i], log);
     }
 }
 
@@ -135,7 +135,8 @@ Test(config, nodes_conf_survives_kills)
         const char *expected = scratch_printf("cluster_slots_assigned:%d\r\n", i + 1);
         cr_expect_not_null(strstr(node_text(node, "CLUSTER INFO"), expected));
     }
-    cr_expect_null(file_find(node_folder(node), ".tmp"), "a temporary file is left");
+    cr_expect(wait_for(5000, file_find(node_folder(node), ".tmp") == NULL),
+        "a temporary file is left: %s", file_find(node_folder(node), ".tmp"));
 }
 
 /* A nodes.conf of Redis itself is read. */
@@ -213,7 +214,8 @@ Test(config, daemon)
     int pid = atoi(file_read(path, NULL));
     cr_assert_gt(pid, 1);
     struct client *client = client_open(port);
-    wait_until(10000, client_try(client, "PING") != NULL);
+    const char *reply;
+    wait_until(10000, (reply = client_try(client, "PING")) != NULL && strcmp(reply, "PONG") == 0);
     client_expect(client, "OK", "SET k v");
     client_try(client, "SHUTDOWN NOSAVE");
     bool gone = wait_for(10000, kill(pid, 0) != 0);

@@ -174,7 +174,7 @@ Test(failover, errors)
         "CLUSTER FAILOVER");
     node_expect(cluster->nodes[3], "-ERR syntax error", "CLUSTER FAILOVER NOW");
     node_kill(cluster->nodes[0]);
-    wait_until(10000, strcmp(node_info(cluster->nodes[3], "master_link_status"), "down") == 0);
+    wait_until(10000, node_info_is(cluster->nodes[3], "master_link_status", "down"));
     node_expect(cluster->nodes[3],
         "-ERR Master is down or failed, please use CLUSTER FAILOVER FORCE", "CLUSTER FAILOVER");
 }

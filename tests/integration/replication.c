@@ -201,7 +201,7 @@ Test(replication, replica_reads_only)
     node_expect(replica, "v", "GET k");
     node_expect(replica, "OK", "CONFIG SET replica-serve-stale-data no");
     node_kill(primary);
-    wait_until(10000, strcmp(node_info(replica, "master_link_status"), "down") == 0);
+    wait_until(10000, node_info_is(replica, "master_link_status", "down"));
     node_expect(replica,
         "-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set "
         "to 'no'.",

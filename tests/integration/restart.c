@@ -74,8 +74,8 @@ Test(restart, rolling)
         struct node *primary = cluster->nodes[i], *replica = cluster->nodes[3 + i];
         node_stop(replica);
         node_restart(replica);
-        wait_until(20000, node_in_sync(replica, primary) ||
-                              strcmp(node_info(replica, "master_link_status"), "up") == 0);
+        wait_until(20000,
+            node_in_sync(replica, primary) || node_info_is(replica, "master_link_status", "up"));
         cluster_wait_ok(cluster, 30000);
         node_expect(replica, "OK", "CLUSTER FAILOVER");
         wait_until(20000,

@@ -149,7 +149,7 @@ Test(mixed, reshard)
         const char *output;
         int status = shell_run(60000, &output,
             "redis-cli --cluster reshard %s --cluster-from %s --cluster-to %s --cluster-slots 300 "
-            "--cluster-yes",
+            "--cluster-yes | tail -n 15",
             node_address(cluster->nodes[2]), node_id(cluster->nodes[i]),
             node_id(cluster->nodes[(i + 1) % 3]));
         cr_expect_eq(status, 0, "%s", output);

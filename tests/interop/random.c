@@ -13,7 +13,14 @@
 
 TestSuite(random, .init = nodes_begin, .fini = nodes_end, .timeout = 200);
 
-enum { COUNT = 100000, BATCH = 250, KEYS = 24, WORDS_MAX = 12, SHOWN = 20 };
+enum {
+    COUNT = 100000,
+    BATCH = 250,
+    KEYS = 24,
+    WORDS_MAX = 12,
+    SHOWN = 2, /* of each form */
+    DIFFERENCES_MAX = 5000
+};
 
 /* What is drawn: words in capitals as they are, and
  *   k a key, j another of the same slot, v a value, w a short value, i an integer, f a float, o an
@@ -250,6 +257,7 @@ struct sides {
     struct node *node[2];
     struct raw *raw[2];
     int differences;
+    int shown[sizeof(forms) / sizeof(*forms)]; /* differences of each form */
 };
 
 static void compare_batch(struct sides *sides, const struct form **batch, const struct buffer *sent,
@@ -267,7 +275,8 @@ static void compare_batch(struct sides *sides, const struct form **batch, const 
             BYTES("3000") };
         if (normalize_equal(&normalize, replies[0], replies[1]))
             continue;
-        if (sides->differences++ < SHOWN)
+        sides->differences++;
+        if (sides->shown[batch[i] - forms]++ < SHOWN)
             fprintf(stderr, "\"%s\"\n  redis-server \"%s\"\n  under test   \"%s\"\n",
                 raw_escape((struct bytes){ sent->data + starts[i], starts[i + 1] - starts[i] }),
                 raw_escape(replies[0]), raw_escape(replies[1]));
@@ -360,7 +369,7 @@ static void run(int protocol)
             raw_reply(sides.raw[side], 5000);
         }
     }
-    for (int done = 0; done < count && sides.differences < SHOWN; done += BATCH)
+    for (int done = 0; done < count && sides.differences < DIFFERENCES_MAX; done += BATCH)
         run_batch(&sides, &draw, BATCH);
     cr_expect_eq(sides.differences, 0, "%d replies differ", sides.differences);
     compare_data(&sides);

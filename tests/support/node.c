@@ -398,6 +398,12 @@ int64_t node_info_number(struct node *node, const char *field)
     return value != NULL ? strtoll(value, NULL, 10) : -1;
 }
 
+bool node_info_is(struct node *node, const char *field, const char *value)
+{
+    const char *is = node_info(node, field);
+    return is != NULL && strcmp(is, value) == 0;
+}
+
 bool node_in_sync(struct node *replica, struct node *primary)
 {
     const char *there = node_try(primary, "INFO replication");

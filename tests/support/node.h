@@ -82,6 +82,7 @@ struct client *node_client(struct node *node);
 /* A field of INFO; NULL or -1 where it is not there or the node does not answer. */
 const char *node_info(struct node *node, const char *field);
 int64_t node_info_number(struct node *node, const char *field);
+bool node_info_is(struct node *node, const char *field, const char *value);
 
 /* For replicas: the link is up and everything the primary has sent is applied. */
 bool node_in_sync(struct node *replica, struct node *primary);

@@ -13,7 +13,7 @@ enum normalize_kind {
     NORMALIZE_SHAPE,       /* types and counts, not the values */
     NORMALIZE_TYPE,        /* the first byte: kind of the reply */
     NORMALIZE_FIELDS,      /* a text of "name:value" lines: the fields named in `argument` */
-    NORMALIZE_FIELD_NAMES, /* such a text: its sections and the names of its fields */
+    NORMALIZE_FIELD_NAMES, /* such a text: what names and sections a has, b has, and perhaps more */
     NORMALIZE_NEAR,   /* integers not more than `argument` apart (a fraction: bulks and doubles) */
     NORMALIZE_IGNORE, /* nothing */
 };

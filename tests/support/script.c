@@ -7,6 +7,7 @@
 #include "tests/support/normalize.h"
 #include "tests/support/raw.h"
 #include "tests/support/scratch.h"
+#include "tests/support/shell.h"
 #include "tests/support/wait.h"
 #include <fnmatch.h>
 #include <stdio.h>
@@ -359,12 +360,12 @@ static void run_line(struct run *run, const char *line)
     words_free(&words);
 }
 
-static void start_sides(struct run *run, const char *config, bool cluster)
+static void start_sides(struct run *run, const char *const *config, bool cluster)
 {
     static const char *const programs[SIDES] = { "redis-server", NULL };
     for (int side = 0; side < SIDES; side++) {
         run->node[side] = node_prepare_program(programs[side], "%s%s",
-            cluster ? "cluster-enabled yes\ncluster-node-timeout 500\n" : "", config);
+            cluster ? "cluster-enabled yes\ncluster-node-timeout 500\n" : "", config[side]);
         node_spawn(run->node[side], NULL);
     }
     for (int side = 0; side < SIDES; side++) {
@@ -389,7 +390,7 @@ static bool run_directive(struct run *run, const char *line, bool *stop)
 {
     int number;
     if (line[0] == 0 || line[0] == '#' || strncmp(line, "@config ", 8) == 0 ||
-        strcmp(line, "@standalone") == 0)
+        strncmp(line, "@redis-config ", 14) == 0 || strcmp(line, "@standalone") == 0)
         return true;
     if (sscanf(line, "@client %d", &number) == 1) {
         cr_assert(
@@ -404,15 +405,20 @@ static bool run_directive(struct run *run, const char *line, bool *stop)
     return false;
 }
 
+/* The lines of both sides' configuration, and whether there is a cluster. */
 static void read_head(const char *text, const char **config, bool *cluster)
 {
-    *config = "";
+    config[0] = config[1] = "";
     *cluster = true;
     for (const char *line = text; *line != 0;) {
         size_t len = strcspn(line, "\n");
-        if (strncmp(line, "@config ", 8) == 0)
-            *config = scratch_printf("%s%.*s\n", *config, (int)len - 8, line + 8);
-        else if (strncmp(line, "@standalone", 11) == 0)
+        bool both = strncmp(line, "@config ", 8) == 0;
+        size_t at = both ? 8 : strlen("@redis-config ");
+        if (both || strncmp(line, "@redis-config ", at) == 0)
+            config[0] = scratch_printf("%s%.*s\n", config[0], (int)(len - at), line + at);
+        if (both || (len > at && strncmp(line, "@redis-config ", at) == 0 && !server_is_slotd()))
+            config[1] = scratch_printf("%s%.*s\n", config[1], (int)(len - at), line + at);
+        if (strncmp(line, "@standalone", 11) == 0)
             *cluster = false;
         line += len + (line[len] != 0);
     }
@@ -422,12 +428,12 @@ int script_run(const char *path, int protocol)
 {
     struct run *run = calloc(1, sizeof(*run));
     cr_assert_not_null(run);
-    const char *text = file_read(path, NULL), *config;
+    const char *text = file_read(path, NULL), *config[SIDES];
     bool cluster, stop = false;
     cr_assert_not_null(text, "%s: no such file", path);
     run->path = path;
     run->protocol = protocol;
-    read_head(text, &config, &cluster);
+    read_head(text, config, &cluster);
     start_sides(run, config, cluster);
     for (const char *at = text; *at != 0 && !stop;) {
         size_t len = strcspn(at, "\n");

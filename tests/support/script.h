@@ -15,6 +15,7 @@
  * and alone on their line:
  *
  *   @config LINE     a line of both servers' redis.conf (at the head of the script)
+ *   @redis-config LINE   the same for redis-server alone
  *   @standalone      no cluster (at the head of the script)
  *   @client N        the following commands go through connection N (0 to 9, opened when first
  * used)

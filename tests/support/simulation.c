@@ -12,11 +12,9 @@
 enum {
     TICK = 100, /* ms */
     REPLICATION_STEP = 20,
-    SYNC_TIME = 500,  /* until a replica is in sync */
-    RETRY = 50,       /* of what is held up by a cut or a pause */
-    SEND_AGAIN = 200, /* after a loss */
-    BUS_PORT = 17000,
-    PORT = 7000,
+    SYNC_TIME = SIM_SYNC_TIME, /* until a replica is in sync */
+    RETRY = 50,                /* of what is held up by a cut or a pause */
+    SEND_AGAIN = 200,          /* after a loss */
 };
 static const int64_t start_of_time = 1700000000000;
 
@@ -81,7 +79,7 @@ struct sim {
     size_t connection_count;
     struct sim_node nodes[SIM_NODES_MAX];
     bool cut[SIM_NODES_MAX][SIM_NODES_MAX];
-    char reason[256];
+    char reason[SIM_REASON_MAX];
 };
 
 /* splitmix64 */
@@ -193,7 +191,7 @@ static void close_side(struct sim *sim, struct connection *connection, unsigned 
 static struct sim_node *node_at(struct sim *sim, const struct address *address)
 {
     for (unsigned i = 0; i < sim->options.nodes; i++) {
-        if (strcmp(sim->nodes[i].ip, address->ip) == 0 && address->bus_port == BUS_PORT)
+        if (strcmp(sim->nodes[i].ip, address->ip) == 0 && address->bus_port == SIM_BUS_PORT)
             return &sim->nodes[i];
     }
     return NULL;
@@ -503,7 +501,7 @@ static void launch(struct sim *sim, unsigned index)
         .replica_validity_factor = 10,
         .migration_barrier = sim->options.migration_barrier,
         .replica_ping_period = 10000,
-        .listen = { .port = PORT, .bus_port = BUS_PORT },
+        .listen = { .port = SIM_PORT, .bus_port = SIM_BUS_PORT },
     };
     struct cluster_host host = { node, make_random, tell_replication, count_keys, count_all_keys };
     struct topology saved;
@@ -735,157 +733,12 @@ bool sim_writes_are_paused(struct sim *sim, unsigned node)
     return sim->now < sim->nodes[node].writes_paused_until;
 }
 
-/* What is to be so. */
-
-static bool claim_one_slot(const struct cluster_node *a, const struct cluster_node *b)
+const struct sim_options *sim_options(const struct sim *sim)
 {
-    for (size_t i = 0; i < SLOT_BITMAP_SIZE; i++) {
-        if ((a->slots.bits[i] & b->slots.bits[i]) != 0)
-            return true;
-    }
-    return false;
+    return &sim->options;
 }
 
-bool sim_has_conflict(struct sim *sim)
-{
-    for (unsigned i = 0; i < sim->options.nodes; i++) {
-        const struct cluster *first = sim->nodes[i].cluster;
-        if (first == NULL || !node_votes(first->myself))
-            continue;
-        for (unsigned j = 0; j < i; j++) {
-            const struct cluster *second = sim->nodes[j].cluster;
-            if (second == NULL || !node_votes(second->myself) ||
-                first->myself->config_epoch != second->myself->config_epoch ||
-                !claim_one_slot(first->myself, second->myself))
-                continue;
-            snprintf(sim->reason, sizeof(sim->reason),
-                "nodes %u and %u claim one slot with epoch %" PRIu64, i, j,
-                first->myself->config_epoch);
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool disagrees(struct sim *sim, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static bool disagrees(struct sim *sim, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    vsnprintf(sim->reason, sizeof(sim->reason), format, args);
-    va_end(args);
-    return false;
-}
-
-static bool knows_all_well(struct sim *sim, unsigned index)
-{
-    const struct cluster *cluster = sim->nodes[index].cluster;
-    if (cluster->nodes.count != sim->options.nodes)
-        return disagrees(sim, "node %u knows %zu nodes", index, cluster->nodes.count);
-    for (size_t i = 0; i < cluster->nodes.count; i++) {
-        const struct cluster_node *node = cluster->nodes.items[i];
-        enum { UNWELL = NODE_FAIL | NODE_PFAIL | NODE_HANDSHAKE | NODE_NO_ADDRESS };
-        if (node_has(node, UNWELL))
-            return disagrees(sim, "node %u sees node %u with flags %#x", index,
-                sim_index(sim, &node->id), node->flags);
-    }
-    if (!cluster->health.ok)
-        return disagrees(sim, "node %u sees the cluster down", index);
-    return true;
-}
-
-static bool owns_as_known(struct sim *sim, unsigned index, unsigned slot)
-{
-    const struct cluster *cluster = sim->nodes[index].cluster;
-    const struct cluster *first = sim->nodes[0].cluster;
-    const struct cluster_node *owner = cluster->slots.owner[slot],
-                              *other = first->slots.owner[slot];
-    if (owner == NULL)
-        return disagrees(sim, "node %u knows no owner of slot %u", index, slot);
-    if (other == NULL || !node_id_equal(&owner->id, &other->id))
-        return disagrees(sim, "nodes 0 and %u know another owner of slot %u", index, slot);
-    if (cluster->slots.migrating_to[slot] != NULL || cluster->slots.importing_from[slot] != NULL)
-        return disagrees(sim, "slot %u is open at node %u", slot, index);
-    return true;
-}
-
-static bool owner_says_so(struct sim *sim, unsigned slot)
-{
-    const struct cluster_node *owner = sim->nodes[0].cluster->slots.owner[slot];
-    unsigned index = sim_index(sim, &owner->id);
-    const struct cluster *cluster = sim->nodes[index].cluster;
-    return cluster->slots.owner[slot] == cluster->myself && node_is_primary(cluster->myself);
-}
-
-bool sim_is_settled(struct sim *sim)
-{
-    for (unsigned i = 0; i < sim->options.nodes; i++) {
-        if (!sim_runs(sim, i))
-            return disagrees(sim, "node %u does not run", i);
-        if (!knows_all_well(sim, i))
-            return false;
-        for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
-            if (!owns_as_known(sim, i, slot))
-                return false;
-        }
-    }
-    for (unsigned slot = 0; slot < SLOT_COUNT; slot += 64) {
-        if (!owner_says_so(sim, slot))
-            return disagrees(sim, "the owner of slot %u does not know it", slot);
-    }
-    return true;
-}
-
-const char *sim_unsettled_because(struct sim *sim)
+char *sim_reason(struct sim *sim)
 {
     return sim->reason;
-}
-
-static bool is_settled(struct sim *sim, void *context)
-{
-    (void)context;
-    return sim_is_settled(sim);
-}
-
-static bool all_know_all(struct sim *sim, void *context)
-{
-    (void)context;
-    for (unsigned i = 0; i < sim->options.nodes; i++) {
-        const struct cluster *cluster = sim->nodes[i].cluster;
-        if (cluster->nodes.count != sim->options.nodes || cluster->nodes.handshakes != 0)
-            return false;
-    }
-    return true;
-}
-
-void sim_form(struct sim *sim)
-{
-    unsigned primaries = sim->options.primaries, nodes = sim->options.nodes;
-    struct error error;
-    for (unsigned i = 0; i < nodes; i++) {
-        struct cluster *cluster = sim->nodes[i].cluster;
-        cluster_set_config_epoch(cluster, i + 1, sim->now, &error);
-        if (i < primaries) {
-            struct cluster_range range = { (uint16_t)(i * SLOT_COUNT / primaries),
-                (uint16_t)((i + 1) * SLOT_COUNT / primaries - 1) };
-            cr_assert(cluster_add_slots(cluster, &range, 1, sim->now, &error), "%s", error.text);
-        }
-        if (i > 0)
-            cluster_meet(cluster, bytes_of(sim->nodes[0].ip), PORT, BUS_PORT, sim->now, &error);
-        sim_drain(sim, i);
-    }
-    cr_assert(sim_run_until(sim, all_know_all, NULL, 30000), "seed %" PRIu64 ": not all have met",
-        sim->options.seed);
-    for (unsigned i = primaries; i < nodes; i++) {
-        struct cluster *cluster = sim->nodes[i].cluster;
-        const struct node_id *id = cluster_my_id(sim->nodes[i % primaries].cluster);
-        cr_assert(
-            cluster_replicate(cluster, bytes_of(id->text), sim->now, &error), "%s", error.text);
-        sim_drain(sim, i);
-    }
-    cr_assert(sim_run_until(sim, is_settled, NULL, 30000), "seed %" PRIu64 ": %s",
-        sim->options.seed, sim->reason);
-    sim_run(sim, SYNC_TIME * 4);
 }

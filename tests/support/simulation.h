@@ -10,7 +10,14 @@
 
 #include "server/cluster/cluster.h"
 
-enum { SIM_NODES_MAX = 24 };
+enum {
+    SIM_NODES_MAX = 24,
+    SIM_REASON_MAX = 256,
+    SIM_PORT = 7000,
+    SIM_BUS_PORT = 17000,
+    SIM_SYNC_TIME = 500, /* ms until a replica is in sync */
+    SIM_TIMEOUT = 5000,  /* node timeout of sim_small */
+};
 
 struct sim;
 
@@ -29,10 +36,16 @@ void sim_free(struct sim *sim);
  * agrees. */
 void sim_form(struct sim *sim);
 
+/* One that is formed already, on a good network. Node n >= primaries is a replica of node
+ * n % primaries. */
+struct sim *sim_small(unsigned nodes, unsigned primaries, uint64_t seed);
+const struct sim_options *sim_options(const struct sim *sim);
+
 int64_t sim_now(const struct sim *sim);
 uint64_t sim_random(struct sim *sim, uint64_t bound);
-bool sim_is_settled(struct sim *sim); /* all run, agree, and see no failure */
-const char *sim_unsettled_because(struct sim *sim);
+bool sim_is_settled(struct sim *sim);             /* all run, agree, and see no failure */
+bool sim_settles(struct sim *sim, int64_t limit); /* runs until it is */
+char *sim_reason(struct sim *sim); /* why it is not settled, or what the conflict is */
 /* Two primaries that run and claim one slot with one epoch: what must never be. */
 bool sim_has_conflict(struct sim *sim);
 
@@ -42,6 +55,8 @@ bool sim_run_until(
     struct sim *sim, bool (*holds)(struct sim *sim, void *context), void *context, int64_t limit);
 
 struct cluster *sim_cluster(struct sim *sim, unsigned node);
+struct cluster_node *sim_known(struct sim *sim, unsigned at, unsigned node); /* as `at` has it */
+bool sim_leads(struct sim *sim, unsigned node); /* a primary with slots, as it sees itself */
 bool sim_runs(struct sim *sim, unsigned node);  /* neither killed nor paused */
 bool sim_is_up(struct sim *sim, unsigned node); /* not killed */
 unsigned sim_index(struct sim *sim, const struct node_id *id);

@@ -230,7 +230,8 @@ static const struct {
     { L'┘', UP | LEFT },
 };
 
-static bool draw_parts(const struct cell *cell, double x, double y)
+/* Draws `count` equal cells as one where the character's parts are as wide as the cell. */
+static bool draw_parts(const struct cell *cell, double x, double y, int count)
 {
     bool found = false;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
@@ -238,10 +239,23 @@ static bool draw_parts(const struct cell *cell, double x, double y)
         if (p->character != cell->character)
             continue;
         found = true;
-        rectangle(x + p->x * CELL_W / 8.0, y + p->y * CELL_H / 8.0, p->w * CELL_W / 8.0,
-            p->h * CELL_H / 8.0, foreground(cell));
+        rectangle(x + p->x * CELL_W / 8.0, y + p->y * CELL_H / 8.0,
+            p->w * CELL_W / 8.0 + (count - 1) * CELL_W, p->h * CELL_H / 8.0, foreground(cell));
     }
     return found;
+}
+
+/* How many cells from col on look the same and can be drawn as one. */
+static int equal_cells(int row, int col, int columns)
+{
+    const struct cell *cell = &cells[row][col];
+    int end = col + 1;
+    if (cell->character != L'█' && cell->character != L'▀' && cell->character != L'▄')
+        return 1;
+    while (end < columns && cells[row][end].character == cell->character &&
+           foreground(&cells[row][end]) == foreground(cell))
+        end++;
+    return end - col;
 }
 
 static bool draw_lines(const struct cell *cell, double x, double y)
@@ -277,9 +291,15 @@ static bool draw_hatch(const struct cell *cell, double x, double y)
     return true;
 }
 
-static bool draw_shape(const struct cell *cell, double x, double y)
+/* Draws the cell, and those behind it that go with it; returns how many, 0 where it is no shape. */
+static int draw_shape(int row, int col, int columns)
 {
-    return draw_parts(cell, x, y) || draw_lines(cell, x, y) || draw_hatch(cell, x, y);
+    const struct cell *cell = &cells[row][col];
+    double x = MARGIN + col * CELL_W, y = MARGIN + row * CELL_H;
+    int count = equal_cells(row, col, columns);
+    if (draw_parts(cell, x, y, count))
+        return count;
+    return draw_lines(cell, x, y) || draw_hatch(cell, x, y) ? 1 : 0;
 }
 
 /* --- Text --- */
@@ -358,12 +378,14 @@ static void draw_row(int row, int columns)
     int col = 0;
     while (col < columns) {
         const struct cell *cell = &cells[row][col];
-        if (is_shape(cell) && draw_shape(cell, MARGIN + col * CELL_W, MARGIN + row * CELL_H))
-            col++;
-        else if (is_text(cell) && !is_shape(cell))
+        if (is_shape(cell)) {
+            int drawn = draw_shape(row, col, columns);
+            col += drawn > 0 ? drawn : 1;
+        } else if (is_text(cell)) {
             col = draw_run(row, col, columns);
-        else
+        } else {
             col++;
+        }
     }
 }
 

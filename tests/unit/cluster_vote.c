@@ -149,6 +149,11 @@ Test(cluster_vote, there_is_one_in_an_epoch_and_one_in_two_timeouts_for_a_primar
     voter.now += 2 * TIMEOUT + 1;
     cr_assert_not(gets_vote(&voter, good(OTHER_REPLICA, 6)), "still the same epoch");
     cr_assert(gets_vote(&voter, good(OTHER_REPLICA, 7)));
+    struct request by_hand = good(REPLICA, 8);
+    by_hand.marks = MESSAGE_FORCE_VOTE;
+    cr_assert(gets_vote(&voter, by_hand), "by hand it need not wait");
+    by_hand.candidate = OTHER_REPLICA;
+    cr_assert_not(gets_vote(&voter, by_hand), "the same epoch, by hand");
     cluster_free(voter.cluster);
 }
 

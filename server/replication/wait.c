@@ -1,0 +1,176 @@
+/* Each worker has a room for those of its clients that wait, and listens at the gate for them. It
+ * looks into the room when the gate says that a replica has come far enough, when a time limit is
+ * over, and ten times a second for clients that are gone. A room and all in it is its worker's. */
+#include "server/replication/wait.h"
+
+#include "common/memory.h"
+#include "common/number.h"
+#include "server/clock.h"
+#include "server/command/condition.h"
+#include "server/journal/gate.h"
+#include "server/net/worker.h"
+#include "server/periodic.h"
+#include "server/replication/feed.h"
+#include "server/replication/replication.h"
+#include <stdlib.h>
+
+struct waiter {
+    struct waiter *next;
+    struct ticket *ticket;
+    uint64_t session_id;
+    int64_t offset;
+    int64_t deadline; /* monotonic ms; 0: none */
+    size_t need;
+};
+
+struct room {
+    struct executor *executor;
+    struct waiter *first;
+    struct gate_listener *listener;
+    struct event *timer;
+};
+
+/* By the executor's index; each entry is set and used in its executor's thread. */
+static struct room *rooms[EXECUTORS_MAX];
+
+/* ---- Answers ---- */
+
+static void answer_count(struct session *session, void *arg)
+{
+    if (session)
+        reply_integer(&session->reply, (int64_t)(intptr_t)arg);
+}
+
+static void answer_change(struct session *session, void *arg)
+{
+    if (!session)
+        return;
+    reply_error(&session->reply, "UNBLOCKED force unblock from blocking operation, instance state "
+                                 "changed (master -> replica?)");
+    session->flags |= SESSION_CLOSE_AFTER_REPLY;
+}
+
+/* Whether it needs to wait no longer; it has been answered then. */
+static bool is_over(struct room *room, struct waiter *waiter, int64_t now)
+{
+    bool changed = condition_all() & CONDITION_REPLICA;
+    bool gone = !room->executor->find_session(room->executor, waiter->session_id);
+    bool late = waiter->deadline && now >= waiter->deadline;
+    if (!changed && !gone && !late && !gate_wait(room->listener, waiter->offset, waiter->need))
+        return false;
+    if (changed)
+        ticket_finish(waiter->ticket, answer_change, NULL);
+    else
+        ticket_finish(waiter->ticket, answer_count,
+            (void *)(intptr_t)gate_count(feed_gate(), waiter->offset));
+    return true;
+}
+
+static void look(struct room *room)
+{
+    int64_t now = clock_monotonic_ms(), next = 0;
+    for (struct waiter **at = &room->first; *at;) {
+        struct waiter *waiter = *at;
+        if (is_over(room, waiter, now)) {
+            *at = waiter->next;
+            free(waiter);
+            continue;
+        }
+        if (waiter->deadline && (!next || waiter->deadline < next))
+            next = waiter->deadline;
+        at = &waiter->next;
+    }
+    if (next) {
+        int64_t left = next - now;
+        event_add(room->timer,
+            &(struct timeval){ (time_t)(left / 1000), (suseconds_t)(left % 1000 * 1000) });
+    }
+}
+
+static void on_letter(void *arg)
+{
+    look(arg);
+}
+
+/* In the thread of a replica's worker. */
+static void on_gate(void *context)
+{
+    struct room *room = context;
+    room->executor->post(room->executor, on_letter, room);
+}
+
+static void on_time(evutil_socket_t fd, short what, void *arg)
+{
+    look(arg);
+}
+
+static void look_regularly(struct executor *executor, unsigned worker, unsigned workers)
+{
+    struct room *room = rooms[executor->index];
+    if (room && room->first)
+        look(room);
+}
+
+/* ---- The command ---- */
+
+static struct room *room_of(struct executor *executor)
+{
+    struct room *room = rooms[executor->index];
+    if (room)
+        return room;
+    struct worker *worker = executor->worker;
+    room = memory_alloc_zeroed(1, sizeof(*room));
+    room->executor = executor;
+    room->listener = gate_listener_add(feed_gate(), on_gate, room);
+    room->timer = event_new(worker->base, -1, 0, on_time, room);
+    rooms[executor->index] = room;
+    return room;
+}
+
+static void enter(struct call *call, size_t need, int64_t timeout_ms)
+{
+    struct room *room = room_of(call->executor);
+    struct waiter *waiter = memory_alloc_zeroed(1, sizeof(*waiter));
+    waiter->ticket = call_park(call);
+    waiter->session_id = call->session->id;
+    waiter->offset = (int64_t)call->session->write_offset;
+    waiter->deadline = timeout_ms > 0 ? clock_monotonic_ms() + timeout_ms : 0;
+    waiter->need = need;
+    waiter->next = room->first;
+    room->first = waiter;
+    feed_request_acks(false);
+    look(room);
+}
+
+void replication_wait(struct call *call)
+{
+    int64_t need, timeout_ms;
+    if (condition_all() & CONDITION_REPLICA) {
+        reply_error(call->reply,
+            "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a "
+            "replica is configured to be writable (which is not the default) writes to replicas are "
+            "just local and are not propagated.");
+        return;
+    }
+    if (!call_integer(call, 1, &need))
+        return;
+    if (!number_parse(call->argv[2], &timeout_ms)) {
+        reply_error(call->reply, "timeout is not an integer or out of range");
+        return;
+    }
+    if (timeout_ms < 0 || timeout_ms > INT64_MAX / 4) {
+        reply_error(call->reply,
+            timeout_ms < 0 ? "timeout is negative" : "timeout is out of range");
+        return;
+    }
+    size_t reached = gate_count(feed_gate(), (int64_t)call->session->write_offset);
+    if ((int64_t)reached >= need || !call_can_park(call))
+        reply_integer(call->reply, (int64_t)reached);
+    else
+        enter(call, (size_t)need, timeout_ms);
+}
+
+void wait_open(void)
+{
+    periodic_add(look_regularly, true);
+}

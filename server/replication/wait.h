@@ -1,0 +1,7 @@
+/* WAIT: clients that wait until replicas have acknowledged their writes. */
+#ifndef SERVER_REPLICATION_WAIT_H
+#define SERVER_REPLICATION_WAIT_H
+
+void wait_open(void);
+
+#endif

@@ -1,0 +1,141 @@
+/* MIGRATE between two nodes, and what others may do meanwhile. */
+#include "tests/support/node.h"
+#include "tests/support/raw.h"
+#include "tests/support/scratch.h"
+#include <criterion/criterion.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+TestSuite(migrate, .init = nodes_begin, .fini = nodes_end, .timeout = 60);
+
+/* A port where connections are taken and nothing is ever said. */
+static int silent_open(int *port)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET,
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cr_assert_eq(bind(fd, (struct sockaddr *)&address, size), 0);
+    cr_assert_eq(listen(fd, 8), 0);
+    getsockname(fd, (struct sockaddr *)&address, &size);
+    *port = ntohs(address.sin_port);
+    return fd;
+}
+
+static void moves_keys_to(struct node *source, struct node *target)
+{
+    int port = node_port(target);
+    node_expect(source, "OK", "MSET one 1 two zwei three %s", scratch_printf("%05000d", 3));
+    node_expect(source, "1", "PEXPIRE two 1000000");
+    node_expect(source, "OK", "MIGRATE 127.0.0.1 %d one 0 5000", port);
+    node_expect(source, "0", "EXISTS one");
+    node_expect(target, "1", "GET one");
+    node_expect(source, "NOKEY", "MIGRATE 127.0.0.1 %d one 0 5000", port);
+    node_expect(source, "OK", "MIGRATE 127.0.0.1 %d %s 0 5000 COPY KEYS one two", port, "");
+    node_expect(source, "1", "EXISTS two");
+    cr_assert_gt(node_integer(target, "PTTL two"), 900000);
+    /* The target has one of two already: that one stays, the other goes. */
+    node_expect(source, "-ERR Target instance replied with error: BUSYKEY*",
+        "MIGRATE 127.0.0.1 %d %s 0 5000 KEYS two three", port, "");
+    node_expect(source, "1", "EXISTS two three");
+    node_expect(target, "5000", "STRLEN three");
+    node_expect(source, "OK", "MIGRATE 127.0.0.1 %d two 0 5000 REPLACE", port);
+    node_expect(source, "0", "DBSIZE");
+    node_expect(target, "3", "DBSIZE");
+}
+
+Test(migrate, moves_keys)
+{
+    moves_keys_to(node_start("%s", ""), node_start("%s", ""));
+}
+
+Test(migrate, moves_keys_to_redis)
+{
+    moves_keys_to(node_start("%s", ""), node_start_program("redis-server", "%s", ""));
+}
+
+Test(migrate, moves_keys_to_another_database)
+{
+    struct node *source = node_start("%s", ""), *target = node_start("%s", "");
+    node_expect(source, "OK", "MSET a 1 b 2");
+    node_expect(source, "OK", "MIGRATE 127.0.0.1 %d %s 3 5000 KEYS a b", node_port(target), "");
+    node_expect(source, "OK", "SET c 3");
+    node_expect(source, "OK", "MIGRATE 127.0.0.1 %d c 0 5000", node_port(target));
+    node_expect(target, "1", "DBSIZE");
+    node_expect(target, "OK", "SELECT 3");
+    node_expect(target, "[1, 2]", "MGET a b");
+}
+
+/* A client of the node that sends without waiting. */
+static struct raw *sender_open(struct node *node, const char *line)
+{
+    struct raw *raw = raw_open(node_port(node));
+    cr_assert_not_null(raw);
+    cr_assert(raw_send_text(raw, line));
+    return raw;
+}
+
+static void expect_reply(struct raw *raw, const char *expected)
+{
+    struct bytes reply = raw_reply(raw, 10000);
+    cr_assert(bytes_equal(reply, bytes_of(expected)), "got %s", raw_escape(reply));
+}
+
+Test(migrate, keys_in_transit_are_read_and_not_written)
+{
+    struct node *node = node_start("%s", "");
+    int port, fd = silent_open(&port);
+    node_expect(node, "OK", "MSET {t}key old {t}other old");
+    struct raw *mover =
+        sender_open(node, scratch_printf("MIGRATE 127.0.0.1 %d {t}key 0 1000\r\n", port));
+    int seen = accept(fd, NULL, NULL); /* it has begun when the node connects */
+    struct raw *writer = sender_open(node, "SET {t}key new\r\n");
+    node_expect(node, "OK", "SET {t}other new");
+    node_expect(node, "old", "GET {t}key");
+    expect_reply(mover, "-IOERR error or timeout reading to target instance\r\n");
+    expect_reply(writer, "+OK\r\n");
+    node_expect(node, "new", "GET {t}key");
+    raw_close(mover);
+    raw_close(writer);
+    close(seen);
+    close(fd);
+}
+
+Test(migrate, a_flush_takes_keys_in_transit_too)
+{
+    struct node *node = node_start("%s", "");
+    int port, fd = silent_open(&port);
+    node_expect(node, "OK", "SET key old");
+    struct raw *mover =
+        sender_open(node, scratch_printf("MIGRATE 127.0.0.1 %d key 0 10000\r\n", port));
+    int seen = accept(fd, NULL, NULL);
+    node_expect(node, "OK", "FLUSHALL");
+    struct raw *writer = sender_open(node, "SET key new\r\n");
+    node_expect(node, "(nil)", "GET key");
+    /* The other side says now that it has it: what is written afterwards is another key. */
+    cr_assert_eq(send(seen, "+OK\r\n+OK\r\n", 10, 0), 10);
+    expect_reply(mover, "+OK\r\n");
+    expect_reply(writer, "+OK\r\n");
+    node_expect(node, "new", "GET key");
+    raw_close(mover);
+    raw_close(writer);
+    close(seen);
+    close(fd);
+}
+
+Test(migrate, whoever_asked_may_go)
+{
+    struct node *node = node_start("%s", "");
+    int port, fd = silent_open(&port);
+    node_expect(node, "OK", "SET key old");
+    struct raw *mover =
+        sender_open(node, scratch_printf("MIGRATE 127.0.0.1 %d key 0 300\r\n", port));
+    int seen = accept(fd, NULL, NULL);
+    raw_close(mover);
+    node_expect(node, "OK", "SET key new"); /* when the time is over */
+    node_expect(node, "new", "GET key");
+    close(seen);
+    close(fd);
+}
