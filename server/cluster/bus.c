@@ -304,7 +304,7 @@ static void look_away(struct bus *bus)
 {
     for (unsigned i = 0; i < bus->listener_count; i++)
         event_del(bus->listeners[i]);
-    evtimer_add(bus->resume, &(struct timeval){ 0, PAUSE_MS * 1000 });
+    event_add(bus->resume, &(struct timeval){ 0, PAUSE_MS * 1000 });
 }
 
 static void on_accept(evutil_socket_t listening, short what, void *arg)

@@ -1,13 +1,11 @@
 #include "server/command/cluster_host.h"
 
 #include "common/resp.h"
-#include "server/clock.h"
 #include "server/command/condition.h"
 #include "server/command/executor.h"
 #include "server/command/watch.h"
-#include "server/info.h"
 #include "server/config.h"
-#include "server/log.h"
+#include "server/info.h"
 #include "server/persistence.h"
 #include "server/replication/replication.h"
 #include "server/store/lazy.h"
@@ -17,30 +15,9 @@ static struct store *store;
 static struct journal *journal;
 static struct executor *executor;
 
-static struct cluster_replication where_replication_stands(void)
-{
-    struct replication_status status = replication_status();
-    int64_t now = clock_unix_ms();
-    struct cluster_replication stand = { .offset = (uint64_t)status.offset,
-        .link_up = status.link == REPLICATION_CONNECTED,
-        .age = -1 };
-    if (stand.link_up)
-        stand.age = now - status.last_io_ms;
-    else if (status.ever_connected)
-        stand.age = now - status.down_since_ms;
-    return stand;
-}
-
 static void follow(const struct address *address)
 {
-    log_set_role('S');
     replication_follow(address->ip, address->port);
-}
-
-static void lead(void)
-{
-    log_set_role('M');
-    replication_lead();
 }
 
 static void pause_writes(int64_t until_ms)
@@ -113,16 +90,15 @@ static void publish(bool sharded, struct bytes channel, struct bytes message)
     /* Nobody can subscribe yet, so nobody is to be told. */
 }
 
-static const struct cluster_hooks hooks = { where_replication_stands, follow, lead, pause_writes,
-    unpause, show_state, delete_keys, empty, publish };
+static const struct cluster_hooks hooks = { replication_for_cluster, follow, replication_lead,
+    pause_writes, unpause, show_state, delete_keys, empty, publish };
 
 static void tell(struct buffer *out)
 {
     buffer_printf(out, "cluster_enabled:%d\r\n", config_is(CONFIG_CLUSTER_ENABLED));
 }
 
-const struct cluster_hooks *cluster_host_hooks(
-    struct store *the_store, struct journal *the_journal)
+const struct cluster_hooks *cluster_host_hooks(struct store *the_store, struct journal *the_journal)
 {
     store = the_store;
     journal = the_journal;

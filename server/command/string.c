@@ -457,7 +457,7 @@ static void incrbyfloat(struct call *call)
     }
     char text[DOUBLE_TEXT_MAX];
     struct bytes sum = { text, number_format_long_double(text, value) };
-    key_set(call, &key, entry_create_raw(key.name, sum, NULL, expiry_of(&key)));
+    key_set(call, &key, entry_create_text(key.name, sum, expiry_of(&key)));
     reply_bulk(call->reply, sum);
     call_effect(call,
         (struct bytes[]){ BYTES("SET"), call->argv[1], sum, BYTES("KEEPTTL") }, 4);

@@ -80,6 +80,11 @@ struct entry *entry_create_string(struct bytes key, struct bytes value, int64_t 
     int64_t integer;
     if (looks_like_integer(value, &integer))
         return entry_create_integer(key, integer, expiry);
+    return entry_create_text(key, value, expiry);
+}
+
+struct entry *entry_create_text(struct bytes key, struct bytes value, int64_t expiry)
+{
     if (value.len > ENCODING_EMBSTR_MAX)
         return entry_create_raw(key, value, NULL, expiry);
     struct entry *entry = make(key, TYPE_STRING, ENCODING_EMBSTR, expiry, false, value.len);

@@ -37,6 +37,8 @@ struct entry {
 
 /* A string as SET keeps it: an integer that fits becomes ENCODING_INT, what is short lies inline. */
 struct entry *entry_create_string(struct bytes key, struct bytes value, int64_t expiry);
+/* The same, but never an integer: what INCRBYFLOAT makes. */
+struct entry *entry_create_text(struct bytes key, struct bytes value, int64_t expiry);
 /* A string that is never turned into a number and says "raw" (as after APPEND or SETRANGE). Takes over the
  * blob's reference where blob is not NULL; else value is copied. */
 struct entry *entry_create_raw(
