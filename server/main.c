@@ -97,9 +97,11 @@ static void *load(void *arg)
     return NULL;
 }
 
+static struct store *store; /* of the process */
+
 static bool start(struct error *error)
 {
-    struct store *store = store_create(
+    store = store_create(
         config_is(CONFIG_CLUSTER_ENABLED) ? 1 : (unsigned)config_number(CONFIG_DATABASES));
     struct journal *journal = journal_create((size_t)config_number(CONFIG_REPL_BACKLOG_SIZE));
     if (!persistence_open(store, journal, error))
@@ -149,5 +151,9 @@ int main(int argc, char **argv)
         process_leave();
         _exit(EXIT_SUCCESS);
     }
-    return process_shutdown();
+    int status = process_shutdown();
+#ifdef SLOTD_SANITIZE
+    store_destroy(store); /* else the address sanitizer would take all keys for leaks */
+#endif
+    return status;
 }

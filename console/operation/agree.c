@@ -135,7 +135,8 @@ static void finish_round(struct operation *operation)
     }
 }
 
-static void on_view(struct operation *operation, int node, redisReply *reply, const char *error)
+static void on_view(
+    struct operation *operation, int node, redisReply *reply, const char *error, void *context)
 {
     struct bytes text;
     struct model_view view;
@@ -153,7 +154,8 @@ static void on_view(struct operation *operation, int node, redisReply *reply, co
     }
 }
 
-static void on_state(struct operation *operation, int node, redisReply *reply, const char *error)
+static void on_state(
+    struct operation *operation, int node, redisReply *reply, const char *error, void *context)
 {
     struct bytes text, state;
     if (error != NULL || !reply_text(reply, &text) || !reply_field(text, "cluster_state", &state) ||
@@ -178,9 +180,9 @@ static void ask_all(struct operation *operation)
     operation->old_leads = operation->old_silent = operation->went_back = false;
     operation->waiting = (unsigned)(state_too ? 2 * count : count);
     for (size_t i = 0; i < count; i++) {
-        run_ask(operation, (int)i, 1, limit, on_view, nodes, 2);
+        run_ask(operation, (int)i, 1, limit, on_view, NULL, nodes, 2);
         if (state_too) {
-            run_ask(operation, (int)i, 1, limit, on_state, info, 2);
+            run_ask(operation, (int)i, 1, limit, on_state, NULL, info, 2);
         }
     }
 }

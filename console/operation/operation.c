@@ -20,7 +20,8 @@ struct run_request {
     int node;
     unsigned tries;
     int64_t limit_ms;
-    void (*done)(struct operation *operation, int node, redisReply *reply, const char *error);
+    run_done *done;
+    void *context;
     struct bytes *argv; /* owned, with the bytes behind it */
     size_t argc;
     struct client_request *sent; /* NULL: waits for another try */
@@ -205,11 +206,12 @@ static void on_answer(void *context, struct client_answer *answer)
         event_add(request->retry, &wait);
         return;
     }
-    void (*done)(struct operation *, int, redisReply *, const char *) = request->done;
+    run_done *done = request->done;
+    void *done_context = request->context;
     int node = request->node;
     request_free(request);
     if (operation->report.outcome == OPERATION_RUNNING) {
-        done(operation, node, answer->reply, answer->error);
+        done(operation, node, answer->reply, answer->error, done_context);
     }
 }
 
@@ -224,8 +226,7 @@ static void on_retry(evutil_socket_t fd, short what, void *context)
     send_request(context);
 }
 
-/* One block: the views, and behind them the bytes that they show. */
-static struct bytes *copy_arguments(const struct bytes *argv, size_t argc)
+struct bytes *run_copy_arguments(const struct bytes *argv, size_t argc)
 {
     size_t size = argc * sizeof *argv, len = 0;
     for (size_t i = 0; i < argc; i++) {
@@ -244,8 +245,7 @@ static struct bytes *copy_arguments(const struct bytes *argv, size_t argc)
 }
 
 void run_ask(struct operation *operation, int node, unsigned tries, int64_t limit_ms,
-    void (*done)(struct operation *operation, int node, redisReply *reply, const char *error),
-    const struct bytes *argv, size_t argc)
+    run_done *done, void *context, const struct bytes *argv, size_t argc)
 {
     struct run_request *request = memory_alloc_zeroed(1, sizeof *request);
     request->operation = operation;
@@ -253,26 +253,26 @@ void run_ask(struct operation *operation, int node, unsigned tries, int64_t limi
     request->tries = tries;
     request->limit_ms = limit_ms;
     request->done = done;
-    request->argv = copy_arguments(argv, argc);
+    request->context = context;
+    request->argv = run_copy_arguments(argv, argc);
     request->argc = argc;
     request->retry = evtimer_new(client_base(operation->client), on_retry, request);
     LIST_INSERT_HEAD(&operation->requests, request, link);
     send_request(request);
 }
 
-void run_ask_words(struct operation *operation, int node,
-    void (*done)(struct operation *operation, int node, redisReply *reply, const char *error), ...)
+void run_ask_words(struct operation *operation, int node, run_done *done, void *context, ...)
 {
     struct bytes argv[WORDS_MAX];
     size_t argc = 0;
     const char *word;
     va_list args;
-    va_start(args, done);
+    va_start(args, context);
     while (argc < WORDS_MAX && (word = va_arg(args, const char *)) != NULL) {
         argv[argc++] = bytes_of(word);
     }
     va_end(args);
-    run_ask(operation, node, RUN_TRIES, operation->options.request_ms, done, argv, argc);
+    run_ask(operation, node, RUN_TRIES, operation->options.request_ms, done, context, argv, argc);
 }
 
 /* --- the operation as others see it --- */

@@ -79,16 +79,21 @@ void run_end(struct operation *operation, enum operation_outcome outcome, const 
 
 /* --- asking nodes --- */
 
-/* Sends to a node of the plan and calls done with its reply, or with NULL and an error sentence. A
- * connection that fails is tried again, `tries` times in all; so the command must bear being sent
- * twice. A reply that is an error is given as it is, with error set to its text. */
+/* What a request came to: the reply, or NULL and an error sentence. A reply that is an error is
+ * given as it is, with error set to its text. */
+typedef void run_done(
+    struct operation *operation, int node, redisReply *reply, const char *error, void *context);
+
+/* Sends to a node of the plan and calls done. A connection that fails is tried again, `tries` times
+ * in all; so the command must bear being sent twice. The arguments are copied. */
 void run_ask(struct operation *operation, int node, unsigned tries, int64_t limit_ms,
-    void (*done)(struct operation *operation, int node, redisReply *reply, const char *error),
-    const struct bytes *argv, size_t argc);
+    run_done *done, void *context, const struct bytes *argv, size_t argc);
 /* The same with words and a NULL behind the last, RUN_TRIES times, the usual limit. */
-void run_ask_words(struct operation *operation, int node,
-    void (*done)(struct operation *operation, int node, redisReply *reply, const char *error), ...)
+void run_ask_words(struct operation *operation, int node, run_done *done, void *context, ...)
     __attribute__((sentinel));
+
+/* One block: the views, and behind them the bytes that they show. The caller frees. */
+struct bytes *run_copy_arguments(const struct bytes *argv, size_t argc);
 
 const char *run_node_name(const struct operation *operation, int node);
 

@@ -26,7 +26,8 @@ static void fail(struct operation *operation, int node, const char *error)
     buffer_free(&step);
 }
 
-static void on_done(struct operation *operation, int node, redisReply *reply, const char *error)
+static void on_done(
+    struct operation *operation, int node, redisReply *reply, const char *error, void *context)
 {
     if (reply_is_ok(reply)) {
         run_step_done(operation);
@@ -58,14 +59,15 @@ static void add_slots(struct operation *operation, const struct plan_step *step)
         }
         first = last + 1;
     }
-    run_ask(operation, step->node, RUN_TRIES, operation->options.request_ms, on_done, argv, argc);
+    run_ask(
+        operation, step->node, RUN_TRIES, operation->options.request_ms, on_done, NULL, argv, argc);
 }
 
 static void set_epoch(struct operation *operation, const struct plan_step *step)
 {
     char epoch[32];
     snprintf(epoch, sizeof epoch, "%llu", (unsigned long long)step->count);
-    run_ask_words(operation, step->node, on_done, "CLUSTER", "SET-CONFIG-EPOCH", epoch, NULL);
+    run_ask_words(operation, step->node, on_done, NULL, "CLUSTER", "SET-CONFIG-EPOCH", epoch, NULL);
 }
 
 static void meet(struct operation *operation, const struct plan_step *step)
@@ -74,13 +76,13 @@ static void meet(struct operation *operation, const struct plan_step *step)
     char port[8], bus_port[8];
     snprintf(port, sizeof port, "%u", peer->port);
     snprintf(bus_port, sizeof bus_port, "%u", peer->bus_port);
-    run_ask_words(operation, step->node, on_done, "CLUSTER", "MEET", peer->ip, port,
+    run_ask_words(operation, step->node, on_done, NULL, "CLUSTER", "MEET", peer->ip, port,
         peer->bus_port != 0 ? bus_port : NULL, NULL);
 }
 
 static void replicate(struct operation *operation, const struct plan_step *step)
 {
-    run_ask_words(operation, step->node, on_done, "CLUSTER", "REPLICATE",
+    run_ask_words(operation, step->node, on_done, NULL, "CLUSTER", "REPLICATE",
         operation->plan.nodes[step->peer].id.text, NULL);
 }
 
@@ -98,7 +100,8 @@ void run_setup_step(struct operation *operation)
 
 /* --- a create that is cancelled: nodes that were empty become empty again --- */
 
-static void on_reset(struct operation *operation, int node, redisReply *reply, const char *error)
+static void on_reset(
+    struct operation *operation, int node, redisReply *reply, const char *error, void *context)
 {
     if (!reply_is_ok(reply)) {
         operation->agreed = false;
@@ -119,6 +122,6 @@ void run_setup_undo(struct operation *operation)
     operation->waiting = (unsigned)operation->plan.node_count;
     run_say(operation, "cancelling: putting all nodes back");
     for (size_t i = 0; i < operation->plan.node_count; i++) {
-        run_ask_words(operation, (int)i, on_reset, "CLUSTER", "RESET", NULL);
+        run_ask_words(operation, (int)i, on_reset, NULL, "CLUSTER", "RESET", NULL);
     }
 }

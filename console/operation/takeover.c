@@ -35,7 +35,8 @@ void run_takeover_fail(struct operation *operation, const char *why)
         run_node_name(operation, step->node), run_node_name(operation, step->peer), why);
 }
 
-static void on_role(struct operation *operation, int node, redisReply *reply, const char *error)
+static void on_role(
+    struct operation *operation, int node, redisReply *reply, const char *error, void *context)
 {
     struct bytes role;
     char age[24];
@@ -62,11 +63,12 @@ static void on_role(struct operation *operation, int node, redisReply *reply, co
 static void look(struct operation *operation)
 {
     static const struct bytes role = { "ROLE", 4 };
-    run_ask(
-        operation, current(operation)->node, 1, operation->options.request_ms, on_role, &role, 1);
+    run_ask(operation, current(operation)->node, 1, operation->options.request_ms, on_role, NULL,
+        &role, 1);
 }
 
-static void on_ordered(struct operation *operation, int node, redisReply *reply, const char *error)
+static void on_ordered(
+    struct operation *operation, int node, redisReply *reply, const char *error, void *context)
 {
     if (!reply_is_ok(reply)) {
         run_takeover_fail(operation, error != NULL ? error : "an answer that makes no sense");
@@ -79,7 +81,7 @@ static void on_ordered(struct operation *operation, int node, redisReply *reply,
 static void order(struct operation *operation)
 {
     static const char *const words[] = { NULL, "FORCE", "TAKEOVER" };
-    run_ask_words(operation, current(operation)->node, on_ordered, "CLUSTER", "FAILOVER",
+    run_ask_words(operation, current(operation)->node, on_ordered, NULL, "CLUSTER", "FAILOVER",
         words[operation->plan.mode], NULL);
     operation->waiting++; /* how often it was told */
 }

@@ -44,6 +44,7 @@ static struct {
     uint8_t serving[SLOT_COUNT]; /* what the slots' fields say; enum slot_serving */
     int64_t unix_start, monotonic_start;
     pthread_t thread;
+    bool follows; /* the hooks were told last to follow a primary */
     bool running;
 } service;
 
@@ -144,8 +145,18 @@ static void set_slots(const struct cluster_view *view, bool gained)
     }
 }
 
+/* Before slots become mine, as commands on them would be refused as a replica's. */
+static void lead(void)
+{
+    if (service.follows)
+        service.hooks->lead();
+    service.follows = false;
+}
+
 static void show(void)
 {
+    if (cluster_is_primary(service.cluster))
+        lead();
     struct cluster_view *view = cluster_view_create(service.cluster, now_ms());
     bool changed = view->revision != service.revision;
     service.revision = view->revision;
@@ -213,12 +224,13 @@ static void do_empty(const struct cluster_effect *effect)
 static void do_follow(const struct cluster_effect *effect)
 {
     show_if_changed();
+    service.follows = true;
     service.hooks->follow(&effect->address);
 }
 
 static void do_lead(const struct cluster_effect *effect)
 {
-    service.hooks->lead();
+    lead();
     show_if_changed();
 }
 
@@ -436,15 +448,14 @@ static const struct cluster_host host = { NULL, host_random, host_replication, h
 
 /* ---- Life ---- */
 
-static bool restore(struct error *error)
+static bool restore(bool *found, struct error *error)
 {
     struct topology saved = { 0 };
-    bool found;
-    if (!nodes_conf_load(service.conf, &saved, &found, error))
+    if (!nodes_conf_load(service.conf, &saved, found, error))
         return false;
     struct cluster_config config;
     read_config(&config);
-    service.cluster = cluster_create(&config, &host, found ? &saved : NULL, now_ms(), error);
+    service.cluster = cluster_create(&config, &host, *found ? &saved : NULL, now_ms(), error);
     topology_free(&saved);
     return service.cluster != NULL;
 }
@@ -463,7 +474,8 @@ bool cluster_service_open(
     char *path = config_text(CONFIG_CLUSTER_CONFIG_FILE);
     service.conf = nodes_conf_open(path, error);
     free(path);
-    if (!service.conf || !restore(error))
+    bool found;
+    if (!service.conf || !restore(&found, error))
         return false;
     service.base = event_base_new();
     service.mailbox = mailbox_create(service.base);
@@ -471,6 +483,8 @@ bool cluster_service_open(
                                                on_refused, on_broken, on_message, NULL });
     hooks->state(cluster_is_ok(service.cluster));
     show();
+    if (!found)
+        drain(); /* a new ID is on disk before anyone hears of it */
     return true;
 }
 

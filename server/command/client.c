@@ -436,6 +436,7 @@ static void client_reply(struct call *call)
         reply_ok(call->reply);
     } else if (bytes_is(call->argv[2], "off")) {
         session->flags |= SESSION_REPLY_OFF;
+        session->reply.muted = true;
     } else if (bytes_is(call->argv[2], "skip")) {
         if (!(session->flags & SESSION_REPLY_OFF))
             session->flags |= SESSION_REPLY_SKIP_NEXT;

@@ -144,7 +144,7 @@ static void hello(struct call *call)
     if (session_needs_password(call->session)) {
         reply_error(call->reply,
             "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "
-            "<proto> AUTH <user> <pass> option can be used to authenticate the client and select the "
+            "AUTH <user> <pass> option can be used to authenticate the client and select the "
             "RESP protocol version at the same time");
         return;
     }
@@ -157,6 +157,7 @@ static void hello(struct call *call)
 static void reset(struct call *call)
 {
     struct session *session = call->session;
+    bool muted = session->reply.muted && !(session->flags & SESSION_REPLY_OFF); /* by a SKIP */
     transaction_discard(session);
     session->flags &= ~(unsigned)(SESSION_ASKING | SESSION_READONLY | SESSION_AUTHENTICATED |
                                   SESSION_NO_TOUCH | SESSION_NO_EVICT | SESSION_REPLY_OFF |
@@ -164,7 +165,7 @@ static void reset(struct call *call)
     session->flags |= session_first_flags();
     session->database = 0;
     client_set_name(session, (struct bytes){ "", 0 });
-    session->reply.muted = false;
+    session->reply.muted = muted;
     session->reply.protocol = 2;
     reply_simple(call->reply, "RESET");
 }

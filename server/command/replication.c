@@ -1,15 +1,14 @@
 /* The rows of the replication commands. What they do is in server/replication. */
+#include "server/replication/replication.h"
 #include "server/command/families.h"
 #include "server/command/rows.h"
-#include "server/replication/replication.h"
 
 static const struct command_arg host_port_args[] = { ARG("host", ARG_STRING),
     ARG("port", ARG_INTEGER), { 0 } };
 static const struct command_arg no_one_args[] = { TOKEN("no", "NO"), TOKEN("one", "ONE"), { 0 } };
-static const struct command_arg replicaof_args[] = {
-    { "host-port", ARG_BLOCK, 0, NULL, 0, NULL, host_port_args },
-    { "no-one", ARG_BLOCK, 0, NULL, 0, NULL, no_one_args }, { 0 }
-};
+static const struct command_arg replicaof_args[] = { { "host-port", ARG_BLOCK, 0, NULL, 0, NULL,
+                                                         host_port_args },
+    { "no-one", ARG_BLOCK, 0, NULL, 0, NULL, no_one_args }, { 0 } };
 static const struct command_arg target_args[] = { ARG("host", ARG_STRING), ARG("port", ARG_INTEGER),
     OPTION("force", ARG_PURE_TOKEN, "FORCE", NULL), { 0 } };
 
@@ -18,6 +17,7 @@ enum {
     SYNC_FLAGS = CMD_ADMIN | CMD_NOSCRIPT | CMD_NO_ASYNC_LOADING | CMD_NO_MULTI,
 };
 
+/* clang-format off */
 const struct command replication_commands[] = {
     { "replicaof", replication_replicaof, 3, ROLE_FLAGS,
         .group = "server",
@@ -72,3 +72,4 @@ const struct command replication_commands[] = {
         .args = ARGS(ARG("numreplicas", ARG_INTEGER), ARG("timeout", ARG_INTEGER)) },
     { 0 },
 };
+/* clang-format on */

@@ -247,11 +247,17 @@ static void forget_sent(struct connection *connection)
     connection->sent = connection->blobs_sent = 0;
 }
 
+static void wait_for_room(struct connection *connection)
+{
+    forget_sent(connection);
+    want_writable(connection);
+}
+
 static bool write_reply(struct connection *connection)
 {
     for (size_t total = 0; !is_out(connection);) {
         if (total >= WRITE_MAX) {
-            want_writable(connection);
+            wait_for_room(connection);
             return false;
         }
         struct iovec views[VIEWS];
@@ -262,8 +268,7 @@ static bool write_reply(struct connection *connection)
             if (errno == EINTR)
                 continue;
             if (errno == EAGAIN) {
-                forget_sent(connection);
-                want_writable(connection);
+                wait_for_room(connection);
                 return false;
             }
             connection_close(connection);

@@ -245,7 +245,14 @@ static void retry_waiting(struct executor *executor)
  * have seen what another has written. */
 static bool must_hold(struct worker *worker, struct connection *connection)
 {
-    return !connection->stream && !gate_wait(worker->listener, connection->held_offset, 1);
+    if (connection->stream)
+        return false;
+    /* While the disk fails only those wait who have written what it lacks: the others shall hear -MISCONF, and may
+     * read. */
+    bool failing = aof_errno(net.aof) != 0;
+    int64_t offset =
+        failing ? (int64_t)connection->session.write_offset : connection->held_offset;
+    return !gate_wait(worker->listener, offset, 1);
 }
 
 static void enforce_output_limit(struct connection *connection)

@@ -1,7 +1,7 @@
-/* Commands are run as a client's would be, but without questions: the primary has asked them. A turn
- * takes some commands, and ends with the very bytes of these being put into the journal, so that
- * whoever stops all turns finds store and offset agreed. A transaction counts as a whole: neither
- * its commands nor its bytes are there before its EXEC.
+/* Commands are run as a client's would be, but without questions: the primary has asked them. A
+ * turn takes some commands, and ends with the very bytes of these being put into the journal, so
+ * that whoever stops all turns finds store and offset agreed. A transaction counts as a whole:
+ * neither its commands nor its bytes are there before its EXEC.
  *
  * A command that this server does not have, or that fails here, cannot be passed over: the data
  * would be another than the primary's, and nobody would know. */
@@ -50,8 +50,7 @@ void applier_reset(struct applier *applier, int database)
     if (database >= 0 && (unsigned)database < store_databases(applier->executor->store))
         applier->session.database = (unsigned)database;
     turn_begin(applier->executor->turn);
-    atomic_store_explicit(
-        &stream_database, (int)applier->session.database, memory_order_relaxed);
+    atomic_store_explicit(&stream_database, (int)applier->session.database, memory_order_relaxed);
     turn_end(applier->executor->turn);
 }
 
@@ -100,7 +99,8 @@ static enum apply_result apply_one(struct applier *applier, struct error *error)
         return APPLY_OK;
     if (!request.entry || !is_expected(request.entry)) {
         error_set(error,
-            "the primary has sent the command '%.*s', which this server does not have for replicas: "
+            "the primary has sent the command '%.*s', which this server does not have for "
+            "replicas: "
             "it stops here, at the offset before it, rather than become another data set",
             shown, argv[0].data);
         return APPLY_UNKNOWN;
@@ -125,8 +125,8 @@ static enum apply_result run_turn(
         size_t used;
         if (applier->parsed == input->len)
             break;
-        enum resp_status status = resp_read(&applier->reader, input->data + applier->parsed,
-            input->len - applier->parsed, &used);
+        enum resp_status status = resp_read(
+            &applier->reader, input->data + applier->parsed, input->len - applier->parsed, &used);
         if (status == RESP_MORE)
             break;
         if (status == RESP_ERROR) {
@@ -150,14 +150,13 @@ static bool note_applied(
     struct journal *journal = applier->executor->journal;
     int64_t before = journal_offset(journal);
     int64_t after = journal_append_stream(journal, (struct bytes){ input->data, applied });
-    atomic_store_explicit(
-        &stream_database, (int)applier->session.database, memory_order_relaxed);
+    atomic_store_explicit(&stream_database, (int)applier->session.database, memory_order_relaxed);
     return after == before + (int64_t)applied ||
            error_set(error, "the journal of this replica has been written by somebody else");
 }
 
-enum apply_result applier_run(struct applier *applier, struct buffer *input, uint64_t generation,
-    struct error *error)
+enum apply_result applier_run(
+    struct applier *applier, struct buffer *input, uint64_t generation, struct error *error)
 {
     enum apply_result result = APPLY_OK;
     size_t parsed = 0;

@@ -10,8 +10,8 @@ struct applier {
     struct executor *executor;
     struct session session; /* of the primary */
     struct resp_reader reader;
-    size_t parsed;          /* bytes of the input that have been run or queued by MULTI */
-    bool wants_ack;         /* the primary has asked how far we are (GETACK) */
+    size_t parsed;  /* bytes of the input that have been run or queued by MULTI */
+    bool wants_ack; /* the primary has asked how far we are (GETACK) */
 };
 
 enum apply_result {
@@ -31,8 +31,8 @@ void applier_reset(struct applier *applier, int database);
 /* Runs all whole commands that are in the input, in turns, takes them out of it and puts them into
  * the journal. Commands between MULTI and EXEC stay in it until EXEC has come. Where it is not
  * APPLY_OK, what was applied before is in the journal, and nothing else. */
-enum apply_result applier_run(struct applier *applier, struct buffer *input, uint64_t generation,
-    struct error *error);
+enum apply_result applier_run(
+    struct applier *applier, struct buffer *input, uint64_t generation, struct error *error);
 
 /* The database of the stream at journal_offset(); while all turns are stopped, from any thread. */
 int applier_database(void);

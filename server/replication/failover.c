@@ -1,6 +1,7 @@
 /* The steps: writes of clients are paused; the target, or whichever replica is first, acknowledges
  * all there is; then this node becomes its replica with a PSYNC that asks it to lead. The steps are
- * taken in worker 0, ten times a second. Until the target has agreed, everything can be taken back. */
+ * taken in worker 0, ten times a second. Until the target has agreed, everything can be taken back.
+ */
 #include "server/replication/failover.h"
 
 #include "common/memory.h"
@@ -17,8 +18,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { REPLICAS_MAX = 1024 }; /* that are looked at */
 
 enum state { NONE, ASKED, WAITING, HANDING_OVER };
 
@@ -113,21 +112,6 @@ static void call_off(const char *why)
 
 /* ---- The steps ---- */
 
-/* The replica to hand over to: the one named, or the first that has everything. */
-static bool find_target(const char *host, int port, int64_t needed, struct feed_replica *target)
-{
-    static struct feed_replica replicas[REPLICAS_MAX]; /* worker 0's */
-    size_t count = feed_list(replicas, REPLICAS_MAX);
-    for (size_t i = 0; i < count && i < REPLICAS_MAX; i++) {
-        bool named = !host[0] || (strcmp(replicas[i].ip, host) == 0 && replicas[i].port == port);
-        if (named && replicas[i].state == REPLICA_ONLINE && replicas[i].offset >= needed) {
-            *target = replicas[i];
-            return true;
-        }
-    }
-    return false;
-}
-
 static void hand_over(const char *host, int port)
 {
     if (!move(WAITING, HANDING_OVER))
@@ -147,7 +131,7 @@ static void wait_for_target(int64_t now)
     int port = failover.port;
     bool force = failover.force, late = failover.deadline && now >= failover.deadline;
     pthread_mutex_unlock(&mutex);
-    if (find_target(host, port, feed_needed_offset(), &target))
+    if (feed_find(host, port, feed_needed_offset(), &target))
         hand_over(target.ip, target.port);
     else if (late && force)
         hand_over(host, port);
@@ -182,7 +166,7 @@ void failover_open(void)
 
 struct options {
     bool has_target, force, abort, has_timeout;
-    struct bytes host;
+    char host[REPLICA_IP_MAX]; /* empty: any replica */
     int64_t port, timeout_ms;
 };
 
@@ -202,7 +186,8 @@ static bool parse(struct call *call, struct options *options)
         } else if (bytes_is(word, "abort") && i == 1 && call->argc == 2) {
             options->abort = true;
         } else if (bytes_is(word, "to") && i + 2 < call->argc && !options->has_target) {
-            options->host = call->argv[i + 1];
+            struct bytes host = call->argv[i + 1];
+            snprintf(options->host, sizeof(options->host), "%.*s", (int)host.len, host.data);
             if (!call_integer(call, i + 2, &options->port))
                 return false;
             options->has_target = true;
@@ -220,7 +205,7 @@ static bool parse(struct call *call, struct options *options)
 /* What is against it, as the text of the reply; NULL: nothing. */
 static const char *objection(const struct options *options)
 {
-    static _Thread_local struct feed_replica replicas[16];
+    struct feed_replica replica;
     if (failover_is_on())
         return "FAILOVER already in progress.";
     if (condition_all() & CONDITION_REPLICA)
@@ -231,15 +216,9 @@ static const char *objection(const struct options *options)
         return "FAILOVER with force option requires both a timeout and target HOST and IP.";
     if (!options->has_target)
         return NULL;
-    size_t count = feed_list(replicas, sizeof(replicas) / sizeof(*replicas));
-    count = count < sizeof(replicas) / sizeof(*replicas) ? count : sizeof(replicas) / sizeof(*replicas);
-    for (size_t i = 0; i < count; i++) {
-        if (bytes_equal(bytes_of(replicas[i].ip), options->host) &&
-            replicas[i].port == options->port)
-            return replicas[i].state == REPLICA_ONLINE ? NULL
-                                                       : "FAILOVER target replica is not online.";
-    }
-    return "FAILOVER target HOST and PORT is not a replica.";
+    if (!feed_find(options->host, (int)options->port, -1, &replica))
+        return "FAILOVER target HOST and PORT is not a replica.";
+    return replica.state == REPLICA_ONLINE ? NULL : "FAILOVER target replica is not online.";
 }
 
 static void begin(const struct options *options)
@@ -249,8 +228,7 @@ static void begin(const struct options *options)
     failover.force = options->force;
     failover.port = (int)options->port;
     failover.deadline = options->has_timeout ? clock_monotonic_ms() + options->timeout_ms : 0;
-    memcpy(failover.host, options->host.data ? options->host.data : "", options->host.len);
-    failover.host[options->host.len] = '\0';
+    memcpy(failover.host, options->host, sizeof(failover.host));
     pthread_mutex_unlock(&mutex);
     log_write(LOG_NOTICE, "A failover is asked for: writes pause");
 }

@@ -120,6 +120,14 @@ void feed_drop_all(const char *reason)
         log_write(LOG_NOTICE, "Closing the connections of %zu replicas: %s", count, reason);
 }
 
+void feed_lead(void)
+{
+    pthread_mutex_lock(&mutex);
+    feed.empty_since = clock_monotonic_ms();
+    pthread_mutex_unlock(&mutex);
+    feed_drop_all("they are to learn the new replication ID");
+}
+
 /* ---- Life of a replica ---- */
 
 /* "[::1]:7001" or "1.2.3.4:7001" to the address alone. */
@@ -234,8 +242,8 @@ void replica_acknowledge(struct replica *replica, int64_t offset)
     pthread_mutex_unlock(&mutex);
     if (replica->state == REPLICA_LOADING) {
         replica_set_state(replica, REPLICA_ONLINE);
-        log_write(LOG_NOTICE, "The replica %s:%d has loaded the snapshot", replica->ip,
-            replica->port);
+        log_write(
+            LOG_NOTICE, "The replica %s:%d has loaded the snapshot", replica->ip, replica->port);
         replica_wake(replica);
     }
     if (replica->state == REPLICA_ONLINE)
@@ -243,6 +251,33 @@ void replica_acknowledge(struct replica *replica, int64_t offset)
 }
 
 /* ---- Questions ---- */
+
+/* mutex is held. */
+static void describe(const struct replica *replica, int64_t now, struct feed_replica *out)
+{
+    out->port = replica->port;
+    out->state = replica->state;
+    out->lag_ms = now - replica->ack_ms;
+    out->offset = replica->follower ? gate_follower_offset(replica->follower) : 0;
+    memcpy(out->ip, replica->ip, sizeof(out->ip));
+}
+
+bool feed_find(const char *ip, int port, int64_t acknowledged, struct feed_replica *out)
+{
+    bool found = false;
+    int64_t now = clock_monotonic_ms();
+    pthread_mutex_lock(&mutex);
+    for (const struct replica *replica = feed.first; replica && !found; replica = replica->next) {
+        if (replica->state == REPLICA_INTRODUCED ||
+            (ip[0] && (strcmp(replica->ip, ip) != 0 || replica->port != port)))
+            continue;
+        describe(replica, now, out);
+        found =
+            acknowledged < 0 || (replica->state == REPLICA_ONLINE && out->offset >= acknowledged);
+    }
+    pthread_mutex_unlock(&mutex);
+    return found;
+}
 
 size_t feed_list(struct feed_replica *out, size_t max)
 {
@@ -252,14 +287,8 @@ size_t feed_list(struct feed_replica *out, size_t max)
     for (const struct replica *replica = feed.first; replica; replica = replica->next) {
         if (replica->state == REPLICA_INTRODUCED)
             continue;
-        if (count < max) {
-            struct feed_replica *told = &out[count];
-            told->port = replica->port;
-            told->state = replica->state;
-            told->lag_ms = now - replica->ack_ms;
-            told->offset = replica->follower ? gate_follower_offset(replica->follower) : 0;
-            snprintf(told->ip, sizeof(told->ip), "%s", replica->ip);
-        }
+        if (count < max)
+            describe(replica, now, &out[count]);
         count++;
     }
     pthread_mutex_unlock(&mutex);
@@ -285,8 +314,9 @@ void feed_judge_min_replicas(void)
 {
     int64_t wanted = config_number(CONFIG_MIN_REPLICAS_TO_WRITE);
     int64_t max_lag = config_number(CONFIG_MIN_REPLICAS_MAX_LAG);
-    bool few = wanted > 0 && max_lag > 0 &&
-               (int64_t)feed_count(max_lag * 1000 + 999).good < wanted; /* counted in whole seconds */
+    bool few =
+        wanted > 0 && max_lag > 0 &&
+        (int64_t)feed_count(max_lag * 1000 + 999).good < wanted; /* counted in whole seconds */
     bool said = condition_all() & CONDITION_FEW_REPLICAS;
     if (few != said)
         condition_set(CONDITION_FEW_REPLICAS, few);
@@ -335,8 +365,8 @@ size_t feed_laggards(void)
     pthread_mutex_lock(&mutex);
     int64_t needed = needed_offset();
     for (const struct replica *replica = feed.first; replica; replica = replica->next)
-        count += replica->state == REPLICA_ONLINE &&
-                 gate_follower_offset(replica->follower) < needed;
+        count +=
+            replica->state == REPLICA_ONLINE && gate_follower_offset(replica->follower) < needed;
     pthread_mutex_unlock(&mutex);
     return count;
 }
@@ -375,7 +405,8 @@ static void wait_for_snapshot(struct session *session, struct replica *replica, 
 {
     if (!replica->queue && now >= replica->start_ms)
         replica_begin_snapshot(replica);
-    if (!replica->announced && now - replica->newline_ms >= NEWLINE_MS) {
+    bool silent = replica->head.len == 0 && now - replica->newline_ms >= NEWLINE_MS;
+    if (!replica->announced && silent) {
         replica->newline_ms = now;
         buffer_append_char(&replica->head, '\n');
         connection_stream_ready(session);
@@ -451,7 +482,8 @@ static void stop_backlog_when_due(int64_t now)
         !journal_backlog(journal).active)
         return;
     journal_backlog_stop(journal);
-    log_write(LOG_NOTICE, "The replication backlog is given up: for %lld seconds there was no replica",
+    log_write(LOG_NOTICE,
+        "The replication backlog is given up: for %lld seconds there was no replica",
         (long long)(ttl / 1000));
 }
 

@@ -41,6 +41,12 @@ size_t feed_laggards(void);
 /* Puts REPLCONF GETACK into the stream, unless it is the last thing there; during a pause only
  * where `paused_too`, since a failover needs the offset to stand still. */
 void feed_request_acks(bool paused_too);
+/* This node has become a primary: its replicas are to come back and learn the new history, and have
+ * the whole repl-backlog-ttl to do so. */
+void feed_lead(void);
+/* The first online replica that has acknowledged so much. ip empty: any, else that one, in any
+ * state where acknowledged is negative. */
+bool feed_find(const char *ip, int port, int64_t acknowledged, struct feed_replica *out);
 /* Closes all: they are to come back and learn what is new. */
 void feed_drop_all(const char *reason);
 /* Makes CONDITION_FEW_REPLICAS so. */

@@ -40,7 +40,7 @@ struct transfer {
     struct primary_socket *socket;
     int file;
     int timeout_ms;
-    int64_t length;      /* -1: a mark says where it ends */
+    int64_t length; /* -1: a mark says where it ends */
     char mark[MARK_LEN];
     int64_t received;
     struct error *error;
@@ -88,9 +88,8 @@ static bool take(struct transfer *transfer, bool *done)
         *done = all;
         return put(transfer, all ? (size_t)missing : input->len);
     }
-    char *end = input->len >= MARK_LEN
-                    ? memmem(input->data, input->len, transfer->mark, MARK_LEN)
-                    : NULL;
+    char *end =
+        input->len >= MARK_LEN ? memmem(input->data, input->len, transfer->mark, MARK_LEN) : NULL;
     *done = end != NULL;
     if (!end)
         return input->len < MARK_LEN || put(transfer, input->len - (MARK_LEN - 1));
@@ -104,8 +103,7 @@ static bool receive_all(struct transfer *transfer)
 {
     bool done = false;
     char line[PRIMARY_LINE_MAX];
-    if (!primary_socket_read_line(
-            transfer->socket, line, transfer->timeout_ms, transfer->error) ||
+    if (!primary_socket_read_line(transfer->socket, line, transfer->timeout_ms, transfer->error) ||
         !parse_head(transfer, line))
         return false;
     for (;;) {
@@ -163,8 +161,8 @@ void full_sync_tick(void)
     pthread_mutex_unlock(&mutex);
 }
 
-/* The store becomes the file's. Until the journal has the history that belongs to it, it has one that
- * nobody has ever heard of, so that no snapshot of the time between can pass for another. */
+/* The store becomes the file's. Until the journal has the history that belongs to it, it has one
+ * that nobody has ever heard of, so that no snapshot of the time between can pass for another. */
 static bool replace_data(
     struct journal *journal, const struct position *position, struct error *error)
 {

@@ -44,7 +44,8 @@ static bool ping(struct talk *talk, bool has_password)
         return false;
     if (talk->line[0] == '+')
         return true;
-    bool wants_password = starts_with(talk->line, "-NOAUTH") || starts_with(talk->line, "-NOPERM") ||
+    bool wants_password = starts_with(talk->line, "-NOAUTH") ||
+                          starts_with(talk->line, "-NOPERM") ||
                           starts_with(talk->line, "-ERR operation not permitted");
     if (wants_password && has_password)
         return true;
@@ -56,12 +57,11 @@ static bool authenticate(struct talk *talk, const char *user, const char *passwo
 {
     if (!password[0])
         return true;
-    bool answered =
-        user[0] ? ASK(talk, "AUTH", user, password) : ASK(talk, "AUTH", password);
+    bool answered = user[0] ? ASK(talk, "AUTH", user, password) : ASK(talk, "AUTH", password);
     if (!answered)
         return false;
-    return talk->line[0] == '+' || error_set(talk->error, "the primary refuses masterauth: %s",
-                                       talk->line);
+    return talk->line[0] == '+' ||
+           error_set(talk->error, "the primary refuses masterauth: %s", talk->line);
 }
 
 static bool greet(struct talk *talk)

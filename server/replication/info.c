@@ -9,9 +9,9 @@
 #include "server/replication/feed.h"
 #include "server/replication/link.h"
 
-#include <stdlib.h>
 #include "common/memory.h"
 #include "common/number.h"
+#include <stdlib.h>
 
 enum { REPLICAS_TOLD = 1024 };
 
@@ -47,8 +47,7 @@ static void tell_sync(struct buffer *out, const struct link_view *view)
         (long long)view->sync_total, (long long)view->sync_read);
     buffer_printf(out, "master_sync_left_bytes:%lld\r\nmaster_sync_perc:%.2f\r\n", (long long)left,
         view->sync_total ? (double)view->sync_read / (double)view->sync_total * 100 : 0.0);
-    buffer_printf(
-        out, "master_sync_last_io_seconds_ago:%lld\r\n", seconds_since(view->sync_io_ms));
+    buffer_printf(out, "master_sync_last_io_seconds_ago:%lld\r\n", seconds_since(view->sync_io_ms));
 }
 
 static void tell_link(struct buffer *out, const struct link_target *target)
@@ -60,8 +59,7 @@ static void tell_link(struct buffer *out, const struct link_target *target)
         target->host, target->port, up ? "up" : "down");
     buffer_printf(out, "master_last_io_seconds_ago:%lld\r\nmaster_sync_in_progress:%d\r\n",
         up ? seconds_since(view.last_io_ms) : -1LL, syncs);
-    buffer_printf(
-        out, "slave_read_repl_offset:%lld\r\nslave_repl_offset:%lld\r\n", offset, offset);
+    buffer_printf(out, "slave_read_repl_offset:%lld\r\nslave_repl_offset:%lld\r\n", offset, offset);
     if (syncs)
         tell_sync(out, &view);
     if (!up)
@@ -80,8 +78,7 @@ static void tell_replicas(struct buffer *out)
     struct feed_replica *replicas = list_replicas(&count);
     buffer_printf(out, "connected_slaves:%zu\r\n", count);
     if (config_number(CONFIG_MIN_REPLICAS_TO_WRITE) > 0 && max_lag > 0)
-        buffer_printf(
-            out, "min_slaves_good_slaves:%zu\r\n", feed_count(max_lag * 1000 + 999).good);
+        buffer_printf(out, "min_slaves_good_slaves:%zu\r\n", feed_count(max_lag * 1000 + 999).good);
     for (size_t i = 0; i < count; i++) {
         const struct feed_replica *replica = &replicas[i];
         buffer_printf(out, "slave%zu:ip=%s,port=%d,state=%s,offset=%lld,lag=%lld\r\n", i,
@@ -103,8 +100,8 @@ static void tell_replication(struct buffer *out)
     buffer_printf(out,
         "master_failover_state:%s\r\nmaster_replid:%s\r\nmaster_replid2:%s\r\n"
         "master_repl_offset:%lld\r\nsecond_repl_offset:%lld\r\n",
-        failover_state(), history.id, history.second_id,
-        (long long)replication_status().offset, (long long)history.second_offset);
+        failover_state(), history.id, history.second_id, (long long)replication_status().offset,
+        (long long)history.second_offset);
     buffer_printf(out,
         "repl_backlog_active:%d\r\nrepl_backlog_size:%zu\r\n"
         "repl_backlog_first_byte_offset:%lld\r\nrepl_backlog_histlen:%lld\r\n",

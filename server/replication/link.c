@@ -187,8 +187,7 @@ static bool flush_acks(struct link *link, struct error *error)
 static size_t receive_size(struct link *link)
 {
     struct buffer *input = &link->socket.input;
-    size_t missing =
-        resp_reader_missing(&link->applier.reader, input->len - link->applier.parsed);
+    size_t missing = resp_reader_missing(&link->applier.reader, input->len - link->applier.parsed);
     missing = missing > RECEIVE_MAX ? RECEIVE_MAX : missing;
     return missing > RECEIVE ? missing : RECEIVE;
 }
@@ -355,7 +354,8 @@ static enum end connect_once(struct link *link, struct error *error)
     const struct link_target *target = &link->target;
     int timeout_ms = (int)config_number(CONFIG_REPL_TIMEOUT) * 1000;
     link->connected_ms = 0;
-    link->socket = (struct primary_socket){ .fd = -1, .wake = wake, .generation = target->generation };
+    link->socket =
+        (struct primary_socket){ .fd = -1, .wake = wake, .generation = target->generation };
     set_state(link, REPLICATION_CONNECTING);
     enum end end = END_RETRY;
     if (primary_socket_open(&link->socket, target->host, target->port,
@@ -411,8 +411,9 @@ static void tell_failure(struct link *link, enum end end, const struct error *er
     log_write(level, "The link to the primary %s:%d is down: %s", target->host, target->port,
         error->text);
     if (end == END_GIVEN_UP)
-        log_write(LOG_WARNING, "This replica follows no more. REPLICAOF (or CLUSTER REPLICATE) makes "
-                               "it try again");
+        log_write(LOG_WARNING,
+            "This replica follows no more. REPLICAOF (or CLUSTER REPLICATE) makes "
+            "it try again");
 }
 
 static bool is_stopping(void)

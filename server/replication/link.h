@@ -17,6 +17,9 @@ struct link_target {
 
 /* Before anything runs. */
 void role_open(struct journal *journal);
+/* The data is loaded: replicas are taken from now on. replica: this node is one, or will be told in
+ * a moment that it is. */
+void role_start(bool replica);
 /* The link's thread is to end; the role stays. */
 void role_close(void);
 /* Any thread; not from within a turn. */

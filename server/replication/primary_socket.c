@@ -40,8 +40,8 @@ static enum primary_input wait_for(
     }
 }
 
-static bool try_address(struct primary_socket *to, const struct addrinfo *address, int timeout_ms,
-    struct error *error)
+static bool try_address(
+    struct primary_socket *to, const struct addrinfo *address, int timeout_ms, struct error *error)
 {
     to->fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (to->fd < 0)
@@ -144,8 +144,8 @@ bool primary_socket_read_line(
                 return true;
         }
         if (socket->input.len >= PRIMARY_LINE_MAX)
-            return error_set(error, "the primary has sent a line of more than %d bytes",
-                PRIMARY_LINE_MAX);
+            return error_set(
+                error, "the primary has sent a line of more than %d bytes", PRIMARY_LINE_MAX);
         switch (primary_socket_receive(socket, PRIMARY_LINE_MAX, timeout_ms, error)) {
         case PRIMARY_BROKEN:
             return false;

@@ -10,8 +10,8 @@
 enum { PRIMARY_LINE_MAX = 1024 };
 
 struct primary_socket {
-    int fd;    /* -1: closed */
-    int wake;  /* an eventfd, the thread's; readable: see whether to stop */
+    int fd;   /* -1: closed */
+    int wake; /* an eventfd, the thread's; readable: see whether to stop */
     uint64_t generation;
     struct buffer input; /* received, and not yet taken */
 };
@@ -19,8 +19,8 @@ struct primary_socket {
 enum primary_input { PRIMARY_GOT, PRIMARY_NOTHING, PRIMARY_BROKEN };
 
 /* Connects, each address within timeout_ms. The error says what was tried. */
-bool primary_socket_open(struct primary_socket *socket, const char *host, int port, int timeout_ms,
-    struct error *error);
+bool primary_socket_open(
+    struct primary_socket *socket, const char *host, int port, int timeout_ms, struct error *error);
 void primary_socket_close(struct primary_socket *socket);
 /* Waits for bytes, and receives at most `most` of them, once. Error: what has broken. */
 enum primary_input primary_socket_receive(

@@ -7,12 +7,12 @@
 #include "common/node_id.h"
 #include "common/number.h"
 #include "server/clock.h"
+#include "server/command/background.h"
 #include "server/command/condition.h"
 #include "server/command/dispatch.h"
 #include "server/config.h"
 #include "server/log.h"
 #include "server/net/connection.h"
-#include "server/command/background.h"
 #include "server/persistence.h"
 #include "server/replication/failover.h"
 #include "server/replication/feed.h"
@@ -60,12 +60,11 @@ static bool snapshot_begins(void *context, struct error *error)
 
 void replica_begin_snapshot(struct replica *replica)
 {
-    replica->queue = snapshot_queue_create(
-        &(struct snapshot_queue_options){ .limit = QUEUE_LIMIT,
-            .stall_ms = (int)config_number(CONFIG_REPL_TIMEOUT) * 1000,
-            .begin = snapshot_begins,
-            .notify = on_queue,
-            .context = replica });
+    replica->queue = snapshot_queue_create(&(struct snapshot_queue_options){ .limit = QUEUE_LIMIT,
+        .stall_ms = (int)config_number(CONFIG_REPL_TIMEOUT) * 1000,
+        .begin = snapshot_begins,
+        .notify = on_queue,
+        .context = replica });
     snapshotter_request(persistence_snapshotter(), snapshot_queue_target(replica->queue));
 }
 
@@ -115,8 +114,8 @@ static bool send_missing(struct session *session, struct replica *replica, const
         return false;
     struct journal_history history = journal_history(journal);
     char line[16 + JOURNAL_ID_LEN];
-    snprintf(line, sizeof(line), replica->capabilities & REPLICA_PSYNC2 ? "CONTINUE %s" : "CONTINUE",
-        history.id);
+    snprintf(line, sizeof(line),
+        replica->capabilities & REPLICA_PSYNC2 ? "CONTINUE %s" : "CONTINUE", history.id);
     reply_simple(&session->reply, line);
     replica->announced = true;
     replica_set_state(replica, REPLICA_ONLINE);
@@ -170,8 +169,9 @@ static void attach(struct session *session, const struct wish *wish)
     }
     if (!(replica->capabilities & REPLICA_EOF)) {
         replica_set_state(replica, REPLICA_INTRODUCED);
-        reply_error(&session->reply, "a full sync comes without a length here: say REPLCONF capa eof "
-                                     "before PSYNC or SYNC");
+        reply_error(&session->reply,
+            "a full sync comes without a length here: say REPLCONF capa eof "
+            "before PSYNC or SYNC");
         return;
     }
     if (!wants_all)
@@ -261,7 +261,8 @@ static bool set_port(struct call *call, struct replica *replica, struct bytes va
 static bool set_ip(struct call *call, struct replica *replica, struct bytes value)
 {
     if (value.len >= sizeof(replica->ip)) {
-        reply_error(call->reply, "ERR REPLCONF ip-address provided by replica instance is too long: %zu bytes",
+        reply_error(call->reply,
+            "ERR REPLCONF ip-address provided by replica instance is too long: %zu bytes",
             value.len);
         return false;
     }

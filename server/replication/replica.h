@@ -37,18 +37,19 @@ struct replica {
 
     /* The worker's. */
     unsigned capabilities;
-    bool rdb_only;              /* wants the snapshot and nothing else */
-    bool no_data;               /* wants the stream alone */
-    bool old;                   /* said SYNC: no line before the snapshot, no acknowledgements */
-    bool announced;             /* the snapshot has begun, what it wrote below may be read */
+    bool rdb_only;                /* wants the snapshot and nothing else */
+    bool no_data;                 /* wants the stream alone */
+    bool old;                     /* said SYNC: no line before the snapshot, no acknowledgements */
+    bool announced;               /* the snapshot has begun, what it wrote below may be read */
     struct snapshot_queue *queue; /* NULL: not asked for, or over */
-    struct buffer head;         /* goes out before anything else */
+    struct buffer head;           /* goes out before anything else */
     size_t head_sent;
-    size_t bytes_in;            /* of its connection, when it was last looked at */
-    int64_t progress_ms;        /* monotonic: when bytes went out */
-    int64_t newline_ms;         /* monotonic: the last sign of life to it */
+    size_t bytes_in;     /* of its connection, when it was last looked at */
+    int64_t progress_ms; /* monotonic: when bytes went out */
+    int64_t newline_ms;  /* monotonic: the last sign of life to it */
 
-    /* Written in the snapshot's moment by the snapshotter, read by the worker from `announced` on. */
+    /* Written in the snapshot's moment by the snapshotter, read by the worker from `announced` on.
+     */
     struct journal_reader *reader;
     char id[JOURNAL_ID_LEN + 1];
     int64_t offset;

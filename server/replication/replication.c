@@ -21,6 +21,7 @@
 #include "server/replication/link.h"
 #include "server/replication/origin.h"
 #include "server/replication/wait.h"
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -95,8 +96,10 @@ static void answer_ok(struct session *session, void *arg)
 
 static void make_change(void *arg)
 {
+    static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER; /* role and directive agree */
     struct change *change = arg;
     char text[REPLICATION_HOST_MAX + 16] = "";
+    pthread_mutex_lock(&one_at_a_time);
     if (change->host[0]) {
         role_follow(change->host, change->port, false);
         snprintf(text, sizeof(text), "%s %d", change->host, change->port);
@@ -104,6 +107,7 @@ static void make_change(void *arg)
         role_lead();
     }
     config_set_text(CONFIG_REPLICAOF, text);
+    pthread_mutex_unlock(&one_at_a_time);
     if (change->ticket)
         ticket_finish(change->ticket, answer_ok, NULL);
     free(change);
@@ -234,8 +238,7 @@ bool replication_open(struct store *store, struct journal *the_journal, struct e
 
 bool replication_start(struct error *error)
 {
-    bool replica = config_text_is_set(CONFIG_REPLICAOF) || is_cluster_replica();
-    feed_start(replica);
+    role_start(config_text_is_set(CONFIG_REPLICAOF) || is_cluster_replica());
     if (config_text_is_set(CONFIG_REPLICAOF))
         follow_configured();
     return true;

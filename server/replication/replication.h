@@ -23,7 +23,8 @@ void replication_stop(void);
  * link's thread does the rest. The same target again changes nothing unless following it has
  * failed. A node that leads takes what it has as its data, under a new replication ID. Both stop
  * all turns: not from within one. While a full sync is being read into the store they only note
- * what is wanted; it becomes so when that is done, and until then commands are answered -LOADING. */
+ * what is wanted; it becomes so when that is done, and until then commands are answered -LOADING.
+ */
 void replication_follow(const char *host, int port);
 void replication_lead(void);
 

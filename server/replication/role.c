@@ -23,7 +23,7 @@ static bool loading, put_off;     /* change */
 
 /* Guards the target, and CONDITION_STALE with it; held for a few instructions. */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static struct link_target target;   /* mutex */
+static struct link_target target;   /* written under both, read under either */
 static _Atomic uint64_t generation; /* the target's; written under mutex */
 
 void role_open(struct journal *the_journal)
@@ -71,10 +71,11 @@ static void tell_change(const struct link_target *now, bool was_replica)
     if (!was_replica)
         return;
     struct journal_history history = journal_history(journal);
-    log_write(LOG_NOTICE, "This node is a primary now, with replication ID %s; the one before is %s, "
-                          "good up to offset %lld",
+    log_write(LOG_NOTICE,
+        "This node is a primary now, with replication ID %s; the one before is %s, "
+        "good up to offset %lld",
         history.id, history.second_id, (long long)history.second_offset);
-    feed_drop_all("they are to learn the new replication ID");
+    feed_lead();
     if (config_is(CONFIG_APPENDONLY) && !aof_is_on(persistence_aof()))
         background_run(0, start_aof, NULL);
 }
@@ -94,8 +95,8 @@ static void settle(void)
     pthread_mutex_unlock(&mutex);
     turn_resume_all();
     put_off = false;
-    tell_change(&now, was_replica);
     link_retarget(now.generation, will);
+    tell_change(&now, was_replica);
 }
 
 static bool is_wanted_already(const struct link_target *next)
@@ -116,6 +117,13 @@ static void want(const struct link_target *next)
     pthread_mutex_unlock(&change);
 }
 
+void role_start(bool replica)
+{
+    pthread_mutex_lock(&change);
+    feed_start(replica || target.host[0]);
+    pthread_mutex_unlock(&change);
+}
+
 void role_follow(const char *host, int port, bool failover)
 {
     struct link_target next = { .port = port, .failover = failover };
@@ -130,10 +138,12 @@ void role_lead(void)
 
 void role_close(void)
 {
+    pthread_mutex_lock(&change);
     pthread_mutex_lock(&mutex);
     struct link_target same = target;
     set_target(&same);
     pthread_mutex_unlock(&mutex);
+    pthread_mutex_unlock(&change);
 }
 
 /* ---- For the link's thread ---- */

@@ -55,8 +55,8 @@ void stream_announce(struct replica *replica)
 {
     replica->announced = true;
     if (!replica->old)
-        buffer_printf(&replica->head, "+FULLRESYNC %s %lld\r\n", replica->id,
-            (long long)replica->offset);
+        buffer_printf(
+            &replica->head, "+FULLRESYNC %s %lld\r\n", replica->id, (long long)replica->offset);
     replica_set_state(replica, REPLICA_SENDING);
 }
 

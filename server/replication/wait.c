@@ -146,10 +146,11 @@ void replication_wait(struct call *call)
 {
     int64_t need, timeout_ms;
     if (condition_all() & CONDITION_REPLICA) {
-        reply_error(call->reply,
-            "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a "
-            "replica is configured to be writable (which is not the default) writes to replicas are "
-            "just local and are not propagated.");
+        reply_error(call->reply, "ERR WAIT cannot be used with replica instances. Please also note "
+                                 "that since Redis 4.0 if a "
+                                 "replica is configured to be writable (which is not the default) "
+                                 "writes to replicas are "
+                                 "just local and are not propagated.");
         return;
     }
     if (!call_integer(call, 1, &need))
@@ -159,8 +160,8 @@ void replication_wait(struct call *call)
         return;
     }
     if (timeout_ms < 0 || timeout_ms > INT64_MAX / 4) {
-        reply_error(call->reply,
-            timeout_ms < 0 ? "timeout is negative" : "timeout is out of range");
+        reply_error(
+            call->reply, timeout_ms < 0 ? "timeout is negative" : "timeout is out of range");
         return;
     }
     size_t reached = gate_count(feed_gate(), (int64_t)call->session->write_offset);

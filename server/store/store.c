@@ -66,6 +66,16 @@ struct store *store_create(unsigned databases)
     return store;
 }
 
+void store_destroy(struct store *store)
+{
+    size_t count = (size_t)store->databases * SLOT_COUNT;
+    for (size_t i = 0; i < count; i++)
+        table_free(&store->slots[i].table);
+    munmap(store->slots, count * sizeof(struct slot));
+    free(store->tallies);
+    free(store);
+}
+
 unsigned store_databases(const struct store *store)
 {
     return store->databases;
@@ -104,7 +114,8 @@ static int compare_slots(const void *a, const void *b)
 
 size_t store_lock_many(struct slot **slots, size_t slot_count)
 {
-    qsort(slots, slot_count, sizeof(struct slot *), compare_slots);
+    if (slot_count > 1)
+        qsort(slots, slot_count, sizeof(struct slot *), compare_slots);
     size_t kept = 0;
     for (size_t i = 0; i < slot_count; i++) {
         if (kept > 0 && slots[kept - 1] == slots[i])

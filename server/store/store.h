@@ -33,6 +33,8 @@ struct store;
 
 /* `databases` times 16384 slots; memory is taken as slots are used. */
 struct store *store_create(unsigned databases);
+/* Frees everything; nobody else uses it any more. A process that ends has no need of it. */
+void store_destroy(struct store *store);
 unsigned store_databases(const struct store *store);
 struct slot *store_slot(struct store *store, unsigned database, unsigned slot);
 unsigned store_slot_database(const struct store *store, const struct slot *slot);

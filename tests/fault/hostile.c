@@ -256,7 +256,7 @@ Test(hostile, connection_churn)
             raw_close(raw);
         }
         wait_until(10000, node_info_number(node, "connected_clients") <= 2);
-        if (round > 0)
+        if (round > 0 && test_slowness() <= 1) /* a sanitizer keeps what is freed */
             cr_expect_lt(
                 node_rss(node) - before, 5L * MB, "%ld KB more", (node_rss(node) - before) / 1024);
     }

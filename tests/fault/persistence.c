@@ -238,8 +238,8 @@ Test(persistence, automatic_rewrite)
         "appendonly yes\nauto-aof-rewrite-percentage 100\nauto-aof-rewrite-min-size 100kb\n");
     for (int turn = 0; turn < 20; turn++)
         fill(node, 0, 1000);
-    wait_until(20000, file_find(node_path(node, "appendonlydir"), ".2.base.rdb") != NULL ||
-                          file_find(node_path(node, "appendonlydir"), ".3.base.rdb") != NULL);
+    wait_until(20000, file_find(node_path(node, "appendonlydir"), ".base.rdb") != NULL &&
+                          file_find(node_path(node, "appendonlydir"), ".1.base.rdb") == NULL);
     node_kill(node);
     node_restart(node);
     node_expect(node, "1000", "DBSIZE");

@@ -245,7 +245,7 @@ Test(clients, list_and_kill)
 /* Idle clients are closed after `timeout` seconds. */
 Test(clients, idle_timeout)
 {
-    struct node *node = node_start("timeout 1\n");
+    struct node *node = node_start("timeout 3\n");
     struct raw *raw = raw_open(node_port(node));
     raw_expect(raw, "+PONG\r\n", "PING");
     cr_expect_not(raw_closed(raw, 500));

@@ -77,7 +77,7 @@ Test(restart, rolling)
         wait_until(20000,
             node_in_sync(replica, primary) || node_info_is(replica, "master_link_status", "up"));
         cluster_wait_ok(cluster, 30000);
-        node_expect(replica, "OK", "CLUSTER FAILOVER");
+        wait_until(10000, strcmp(node_text(replica, "CLUSTER FAILOVER"), "OK") == 0);
         wait_until(20000,
             strcmp(node_role(replica), "master") == 0 && strcmp(node_role(primary), "slave") == 0);
         cluster_wait_ok(cluster, 30000);

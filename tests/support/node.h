@@ -15,8 +15,8 @@ struct node;
 
 /* For every suite that starts nodes:
  *     TestSuite(name, .init = nodes_begin, .fini = nodes_end, .timeout = 60);
- * nodes_end ends every node that runs and fails the test where a sanitizer has reported something
- * or a node has ended without being asked to. */
+ * nodes_end ends every node that runs and fails the test (a line with [LATE]) where a sanitizer has
+ * reported something or a node has ended without being asked to. */
 void nodes_begin(void);
 void nodes_end(void);
 

@@ -1,5 +1,5 @@
-/* The reports of a sanitizer's build; see the header. The servers' own options, where a suppression
- * file is needed, are put together with these by tests/tool/run-tests ($SANITIZER_SUPPRESSIONS). */
+/* The reports of a sanitizer's build; see the header. TEST_DETECT_LEAKS=0 leaves out what is not
+ * freed at the end. */
 #include "tests/support/sanitizer.h"
 #include "common/buffer.h"
 #include "tests/support/file.h"
@@ -13,8 +13,9 @@ void sanitizer_set_environment(const char *folder)
 {
     char options[1024];
     snprintf(options, sizeof(options),
-        "log_path=%s/sanitizer:exitcode=99:print_stacktrace=1:detect_stack_use_after_return=1",
-        folder);
+        "log_path=%s/sanitizer:exitcode=99:print_stacktrace=1:detect_stack_use_after_return=1:"
+        "detect_leaks=%s",
+        folder, getenv("TEST_DETECT_LEAKS") != NULL ? getenv("TEST_DETECT_LEAKS") : "1");
     setenv("ASAN_OPTIONS", options, 1);
     snprintf(
         options, sizeof(options), "log_path=%s/sanitizer:exitcode=99:print_stacktrace=1", folder);

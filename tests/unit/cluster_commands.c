@@ -127,6 +127,51 @@ Test(cluster_commands, a_slot_its_owner_gave_up_can_be_claimed_with_any_epoch)
     sim_free(sim);
 }
 
+/* What the node `from` would have sent, got by `at`. */
+static void receive(struct sim *sim, unsigned at, unsigned from, struct message *message)
+{
+    static const struct slot_set none;
+    struct buffer bytes = { 0 };
+    struct cluster *cluster = sim_cluster(sim, at);
+    message->type = MESSAGE_PING;
+    message->sender = *cluster_my_id(sim_cluster(sim, from));
+    message->address = sim_known(sim, at, from)->address;
+    if (message->slots == NULL)
+        message->slots = &none;
+    message_encode(message, &bytes);
+    cluster_receive(
+        cluster, sim_known(sim, at, from)->inbound->id, bytes.data, bytes.len, sim_now(sim));
+    sim_drain(sim, at);
+    buffer_free(&bytes);
+}
+
+Test(cluster_commands, a_replica_has_not_its_primary_s_epoch)
+{
+    struct sim *sim = sim_small(4, 3, 24);
+    uint64_t before = sim_known(sim, 1, 3)->config_epoch;
+    struct message message = {
+        .current_epoch = 50, .config_epoch = 50, .primary = *cluster_my_id(sim_cluster(sim, 0))
+    };
+    receive(sim, 1, 3, &message);
+    cr_assert_eq(sim_known(sim, 1, 3)->config_epoch, before);
+    cr_assert_eq(sim_cluster(sim, 1)->current_epoch, 50);
+    sim_free(sim);
+}
+
+Test(cluster_commands, a_message_that_was_overtaken_changes_no_role)
+{
+    struct sim *sim = sim_small(4, 3, 25);
+    struct message message = { .current_epoch = 2, /* node 2 has had its epoch 3 for long */
+        .config_epoch = 1,
+        .primary = *cluster_my_id(sim_cluster(sim, 0)) };
+    receive(sim, 1, 2, &message);
+    cr_assert(node_votes(sim_known(sim, 1, 2)));
+    message.current_epoch = 50;
+    receive(sim, 1, 2, &message);
+    cr_assert(node_is_replica(sim_known(sim, 1, 2)), "one of today does");
+    sim_free(sim);
+}
+
 /* Members. */
 
 Test(cluster_commands, a_forgotten_node_stays_away_for_a_minute)
