@@ -1,4 +1,5 @@
-/* slotd: reads the configuration, loads the data, starts the threads, and runs until it is told to stop. */
+/* slotd: reads the configuration, loads the data, starts the threads, and runs until it is told to
+ * stop. */
 #include "server/clock.h"
 #include "server/cluster/service.h"
 #include "server/command/cluster_host.h"
@@ -29,7 +30,8 @@ static const char usage[] =
     "       slotd -v or --version\n"
     "       slotd -h or --help\n"
     "\n"
-    "A node of a Redis Cluster. Directives have redis.conf's names; conf/slotd.conf explains each.\n"
+    "A node of a Redis Cluster. Directives have redis.conf's names; conf/slotd.conf explains "
+    "each.\n"
     "\n"
     "Examples:\n"
     "       slotd /etc/slotd/7001.conf\n"
@@ -73,11 +75,12 @@ static bool prepare(int argc, char **argv, struct error *error)
     return password_changed(CONFIG_REQUIREPASS, error);
 }
 
-/* Whether load is through: until then there is nothing to close, and others may be busy opening it. */
+/* Whether load is through: until then there is nothing to close, and others may be busy opening it.
+ */
 static atomic_bool loaded;
 
-/* Loading takes its time, so it has a thread of its own: the workers answer -LOADING meanwhile. Only then does the
- * node take part in the cluster and in replication. */
+/* Loading takes its time, so it has a thread of its own: the workers answer -LOADING meanwhile.
+ * Only then does the node take part in the cluster and in replication. */
 static void *load(void *arg)
 {
     struct error error = { "" };

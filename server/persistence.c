@@ -1,6 +1,7 @@
-/* Snapshots are asked for by save points, BGSAVE, a rewrite of the AOF that is due, replicas; the snapshotter makes them
- * one after another, and serves together what is asked for together. Ten times a second worker 0 looks after all of
- * it: counts changes for the save points, sees whether the AOF can be written and keeps up. */
+/* Snapshots are asked for by save points, BGSAVE, a rewrite of the AOF that is due, replicas; the
+ * snapshotter makes them one after another, and serves together what is asked for together. Ten
+ * times a second worker 0 looks after all of it: counts changes for the save points, sees whether
+ * the AOF can be written and keeps up. */
 #include "server/persistence.h"
 
 #include "server/clock.h"
@@ -29,7 +30,7 @@
 enum {
     BEHIND_BYTES = 64 * 1024 * 1024, /* of the journal that the AOF may lack before writes wait */
     CAUGHT_UP_BYTES = 16 * 1024 * 1024,
-    RETRY_SECONDS = 5,      /* after a BGSAVE that failed */
+    RETRY_SECONDS = 5,       /* after a BGSAVE that failed */
     STOP_AOF_MS = 10 * 1000, /* for a disk that fails at the end */
 };
 
@@ -67,8 +68,7 @@ static uint64_t changes_so_far(void)
 {
     uint64_t sum = 0;
     for (unsigned i = 0; i < executor_count(); i++)
-        sum += atomic_load_explicit(
-            &executor_at(i)->counters.changes, memory_order_relaxed);
+        sum += atomic_load_explicit(&executor_at(i)->counters.changes, memory_order_relaxed);
     return sum;
 }
 
@@ -103,9 +103,9 @@ static void note_save(const struct error *error)
     bool again = state.save_wanted;
     state.save_wanted = false;
     pthread_mutex_unlock(&mutex);
-    condition_set(CONDITION_RDB_FAILING,
-        error != NULL && config_is(CONFIG_STOP_WRITES_ON_BGSAVE_ERROR) &&
-            config_text_is_set(CONFIG_SAVE));
+    condition_set(CONDITION_RDB_FAILING, error != NULL &&
+                                             config_is(CONFIG_STOP_WRITES_ON_BGSAVE_ERROR) &&
+                                             config_text_is_set(CONFIG_SAVE));
     if (error)
         log_write(LOG_WARNING, "Saving the RDB file failed: %s", error->text);
     else
@@ -140,9 +140,9 @@ static bool begin_save(bool schedule, void (*done)(void *context, const struct e
     struct save *save = memory_alloc(sizeof(*save));
     *save = (struct save){ done, context };
     char *path = config_text(CONFIG_DBFILENAME);
-    snapshotter_request(snapshotter,
-        snapshot_file_create(&(struct snapshot_file_options){
-            .path = path, .begin = save_begins, .done = save_done, .context = save }));
+    snapshotter_request(
+        snapshotter, snapshot_file_create(&(struct snapshot_file_options){
+                         .path = path, .begin = save_begins, .done = save_done, .context = save }));
     free(path);
     return true;
 }
@@ -152,8 +152,8 @@ bool persistence_bgsave(bool schedule, struct error *error)
     return begin_save(schedule, NULL, NULL, error);
 }
 
-bool persistence_save(void (*done)(void *context, const struct error *error), void *context,
-    struct error *error)
+bool persistence_save(
+    void (*done)(void *context, const struct error *error), void *context, struct error *error)
 {
     return begin_save(false, done, context, error);
 }
@@ -223,8 +223,7 @@ static bool begin_rewrite(struct error *error)
     state.rewriting = true;
     pthread_mutex_unlock(&mutex);
     if (busy)
-        return error_set(
-            error, "ERR Background append only file rewriting already in progress");
+        return error_set(error, "ERR Background append only file rewriting already in progress");
     log_write(LOG_NOTICE, "Rewriting the append-only file");
     snapshotter_request(snapshotter,
         snapshot_file_create(&(struct snapshot_file_options){ .path = aof_rewrite_path(aof),
@@ -240,9 +239,11 @@ bool persistence_rewrite_aof(bool *scheduled, struct error *error)
     *scheduled = progress.running;
     if (aof_is_on(aof))
         return begin_rewrite(error);
-    /* Redis writes the files even when they are off; here there is nothing that they could be for. */
-    return error_set(error, "ERR The append only file is off: CONFIG SET appendonly yes turns it on, "
-                            "with a rewrite");
+    /* Redis writes the files even when they are off; here there is nothing that they could be for.
+     */
+    return error_set(error,
+        "ERR The append only file is off: CONFIG SET appendonly yes turns it on, "
+        "with a rewrite");
 }
 
 bool persistence_restart_aof(struct error *error)
@@ -281,7 +282,8 @@ static void look_after(struct executor *executor, unsigned worker, unsigned work
 
 /* ---- Loading ---- */
 
-/* The loader of RESP files: a session whose commands run, in a turn each, without journal and replies. */
+/* The loader of RESP files: a session whose commands run, in a turn each, without journal and
+ * replies. */
 struct loader {
     struct executor *executor;
     struct session session;
@@ -517,9 +519,8 @@ bool persistence_save_last(bool save, bool nosave, struct error *error)
     if (nosave || condition_all() & CONDITION_LOADING ||
         (!save && !config_text_is_set(CONFIG_SAVE)))
         return true;
-    struct waiter waiter = {
-        .mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER
-    };
+    struct waiter waiter = { .mutex = PTHREAD_MUTEX_INITIALIZER,
+        .changed = PTHREAD_COND_INITIALIZER };
     /* A save under way is of an older state: give it up. */
     snapshotter_cancel(snapshotter, "the server is shutting down");
     while (!persistence_save(wake_waiter, &waiter, NULL))
@@ -568,14 +569,12 @@ void persistence_info(struct buffer *out)
     buffer_printf(out, "rdb_current_bgsave_time_sec:%lld\r\n",
         state.saving ? (long long)(now - state.started) : -1LL);
     buffer_printf(out, "rdb_saves:%llu\r\n", (unsigned long long)state.saves);
-    buffer_printf(out, "rdb_last_load_keys_expired:%llu\r\n",
-        (unsigned long long)state.loaded_expired);
-    buffer_printf(out, "rdb_last_load_keys_loaded:%llu\r\n",
-        (unsigned long long)state.loaded_keys);
+    buffer_printf(
+        out, "rdb_last_load_keys_expired:%llu\r\n", (unsigned long long)state.loaded_expired);
+    buffer_printf(out, "rdb_last_load_keys_loaded:%llu\r\n", (unsigned long long)state.loaded_keys);
     buffer_printf(out, "aof_enabled:%d\r\n", info.on);
-    buffer_printf(out, "aof_rewrite_in_progress:%d\r\n", info.rewrite_in_progress);
-    buffer_printf(out, "aof_rewrite_scheduled:%d\r\n",
-        state.rewriting && !info.rewrite_in_progress);
+    buffer_printf(out, "aof_rewrite_in_progress:%d\r\n", state.rewriting);
+    buffer_printf(out, "aof_rewrite_scheduled:%d\r\n", info.rewrite_scheduled_first);
     buffer_printf(out, "aof_last_rewrite_time_sec:%lld\r\n", (long long)info.last_rewrite_seconds);
     buffer_printf(
         out, "aof_current_rewrite_time_sec:%lld\r\n", (long long)info.current_rewrite_seconds);

@@ -1,6 +1,7 @@
-/* How the process begins and ends. A shutdown goes through steps in worker 0: writes are paused, so that replicas
- * can catch up; when they have, or the time is over, what must be saved is saved; then the loops stop. If saving
- * fails everything goes on as before, for a server with data that cannot be saved is better than none. */
+/* How the process begins and ends. A shutdown goes through steps in worker 0: writes are paused, so
+ * that replicas can catch up; when they have, or the time is over, what must be saved is saved;
+ * then the loops stop. If saving fails everything goes on as before, for a server with data that
+ * cannot be saved is better than none. */
 #include "server/process.h"
 
 #include "server/clock.h"
@@ -9,8 +10,8 @@
 #include "server/config.h"
 #include "server/log.h"
 #include "server/net/listener.h"
-#include "server/periodic.h"
 #include "server/net/worker.h"
+#include "server/periodic.h"
 #include "server/persistence.h"
 #include "server/replication/replication.h"
 #include <errno.h>
@@ -103,7 +104,8 @@ bool process_enter(struct error *error)
     signal(SIGHUP, SIG_IGN);
     char *dir = config_text(CONFIG_DIR);
     char *logfile = config_text(CONFIG_LOGFILE);
-    bool ok = chdir(dir) == 0 || error_set(error, "cannot change to dir %s: %s", dir, strerror(errno));
+    bool ok =
+        chdir(dir) == 0 || error_set(error, "cannot change to dir %s: %s", dir, strerror(errno));
     ok = ok && log_open(logfile, error);
     log_set_level((enum log_level)config_number(CONFIG_LOGLEVEL));
     ok = ok && (!config_is(CONFIG_DAEMONIZE) || become_daemon(error));
@@ -149,7 +151,8 @@ bool process_shutdown_begin(unsigned flags, void (*refused)(void *arg), void *ar
     return begun;
 }
 
-/* Ends it without an end: everything goes on. False: none was asked for, or another thread was faster. */
+/* Ends it without an end: everything goes on. False: none was asked for, or another thread was
+ * faster. */
 static bool call_off(void)
 {
     pthread_mutex_lock(&mutex);
@@ -209,8 +212,7 @@ static void step(struct executor *executor, unsigned worker, unsigned workers)
     unsigned flags = shutdown_state.flags;
     int64_t deadline = shutdown_state.deadline;
     if (asked && !deadline)
-        shutdown_state.deadline =
-            executor->now + config_number(CONFIG_SHUTDOWN_TIMEOUT) * 1000;
+        shutdown_state.deadline = executor->now + config_number(CONFIG_SHUTDOWN_TIMEOUT) * 1000;
     pthread_mutex_unlock(&mutex);
     if (!asked)
         return;

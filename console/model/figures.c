@@ -93,7 +93,8 @@ void model_build_info(struct model *model, int index, struct bytes info, int64_t
     read_figures(info, &node->figures);
     bool restarted = node->figures.commands_total < old.commands_total;
     if (node->figures_at != 0 && ms > 0 && !restarted) {
-        node->ops = rate(node->figures.commands_total, old.commands_total, OWN_REQUESTS, ms);
+        node->ops = rate(node->figures.commands_total, old.commands_total,
+            OWN_REQUESTS + node->own_requests, ms);
         node->input_rate = rate(node->figures.input_bytes, old.input_bytes, 0, ms);
         node->output_rate = rate(node->figures.output_bytes, old.output_bytes, 0, ms);
         model_history_add(&node->ops_history, node->ops);
@@ -102,6 +103,7 @@ void model_build_info(struct model *model, int index, struct bytes info, int64_t
         node->ops = (double)reply_field_number(info, "instantaneous_ops_per_sec", 0);
     }
     node->figures_at = now;
+    node->own_requests = 0;
     if (node->latency_us >= 0) {
         model_history_add(&node->latency_history, (double)node->latency_us / 1000);
     }

@@ -32,6 +32,10 @@ static void on_counted(void *context, struct client_answer *answer)
 {
     struct counting *counting = context;
     struct model_count *count = counting->count;
+    int owner = count->model->slots[counting->slot].owner;
+    if (owner != MODEL_NOBODY && answer->result == CLIENT_ANSWERED) {
+        count->model->nodes[owner]->own_requests++;
+    }
     if (answer->error == NULL && answer->reply->type == REDIS_REPLY_INTEGER &&
         answer->reply->integer >= 0 && answer->reply->integer <= INT32_MAX) {
         count->model->slot_keys[counting->slot] = (int32_t)answer->reply->integer;

@@ -79,6 +79,7 @@ struct model_node {
     double input_rate, output_rate; /* bytes a second */
     int64_t lag;                    /* of a replica: bytes behind its primary; -1: not known */
     struct model_history ops_history, latency_history; /* latency in ms */
+    int64_t own_requests; /* answered since the last INFO, besides the polls' own: no operations */
     struct model_probe *probe; /* the poll's own: its connection and timer; NULL: not polled */
 };
 

@@ -28,6 +28,22 @@ static unsigned working_replicas(const struct model *model, const struct model_s
     return count;
 }
 
+/* " 12 s"; nothing where it has only just begun: the event that tells of it has its own time. */
+struct since {
+    char text[32];
+};
+
+static struct since since(int64_t ms)
+{
+    enum { WORTH_TELLING_MS = 1000 };
+    struct since since = { "" };
+    char age[24];
+    if (ms >= WORTH_TELLING_MS) {
+        snprintf(since.text, sizeof since.text, " %s", model_write_age(ms, age, sizeof age));
+    }
+    return since;
+}
+
 /* "slots 0-5460 not served: 7001 down 12 s, no replica" */
 static bool slots_not_served(const struct model *model, int64_t now, struct buffer *out)
 {
@@ -45,13 +61,12 @@ static bool slots_not_served(const struct model *model, int64_t now, struct buff
         return false;
     }
     const struct model_node *node = model->nodes[owner];
-    char name[64], age[24];
+    char name[64];
     buffer_append_text(out, "slots ");
     model_write_ranges(&set, 3, out);
-    buffer_printf(out, " not served: %s %s %s", model_node_name(model, owner, name, sizeof name),
+    buffer_printf(out, " not served: %s %s%s", model_node_name(model, owner, name, sizeof name),
         model_node_is_lost(node) ? "down" : "loading",
-        model_write_age(
-            now - (node->lost_at != 0 ? node->lost_at : node->health_since), age, sizeof age));
+        since(now - (node->lost_at != 0 ? node->lost_at : node->health_since)).text);
     unsigned replicas = node->shard >= 0 ? working_replicas(model, &model->shards[node->shard]) : 0;
     buffer_append_text(out, replicas > 0 ? ", a replica can take over" : ", no replica");
     if (owners > 1) {
@@ -92,14 +107,14 @@ static bool node_says_fail(const struct model *model, int64_t now, struct buffer
 
 static bool node_is_lost(const struct model *model, int64_t now, struct buffer *out)
 {
-    char name[64], age[24];
+    char name[64];
     unsigned count = 0;
     for (size_t i = 0; i < model->node_count; i++) {
         const struct model_node *node = model->nodes[i];
         if (model_node_is_lost(node) && count++ < 3) {
-            buffer_printf(out, "%s%s%s down %s", count > 1 ? ", " : "",
+            buffer_printf(out, "%s%s%s down%s", count > 1 ? ", " : "",
                 node->replica ? "replica " : "", model_node_name(model, (int)i, name, sizeof name),
-                model_write_age(now - (node->lost_at != 0 ? node->lost_at : now), age, sizeof age));
+                since(now - (node->lost_at != 0 ? node->lost_at : now)).text);
         }
     }
     if (count > 3) {

@@ -4,6 +4,7 @@
 #include "common/memory.h"
 #include "console/client/client.h"
 #include "console/model/model.h"
+#include "console/operation/plan_build.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -181,7 +182,9 @@ static void find_not_served(const struct model *model, struct check *check)
         set_slots(finding, &node->slots);
         int replica = replica_for(model, node);
         if (replica != MODEL_NOBODY) {
-            repair_with(finding, "slotctl failover %s --force", model->nodes[replica]->id.text);
+            const struct model_node *heir = model->nodes[replica];
+            repair_with(finding, "slotctl -h %s -p %u failover %s --force", heir->address.ip,
+                heir->address.port, heir->id.text);
         }
     }
 }
@@ -191,12 +194,12 @@ static void describe_move(
 {
     char source[64], target[64];
     if (slot->source != MODEL_NOBODY && slot->migrating_to != MODEL_NOBODY) {
-        snprintf(out, size, "%s is migrating it to %s",
+        const struct model_node *to = model->nodes[slot->migrating_to];
+        bool able = !to->replica && !model_node_is_lost(to);
+        snprintf(out, size, "%s is migrating it to %s%s",
             model_node_name(model, slot->source, source, sizeof source),
-            model_node_name(model, slot->migrating_to, target, sizeof target));
-        if (slot->importing_at == MODEL_NOBODY) {
-            strncat(out, ", which doesn't import it", size - strlen(out) - 1);
-        }
+            model_node_name(model, slot->migrating_to, target, sizeof target),
+            able && slot->importing_at == MODEL_NOBODY ? ", which doesn't import it" : "");
     } else {
         snprintf(out, size, "%s is importing it, and nobody is migrating it there",
             model_node_name(model, slot->importing_at, target, sizeof target));
@@ -210,50 +213,91 @@ static bool same_move(const struct model_slot *a, const struct model_slot *b)
            a->importing_at == b->importing_at && a->source == b->source;
 }
 
-static bool is_open(const struct model_slot *slot)
+/* "--range ..." of as many slots as there is room for: the rest is told by the next check. */
+static struct ranges command_ranges(const struct slot_set *set)
 {
-    return slot->migrating_to != MODEL_NOBODY || slot->importing_at != MODEL_NOBODY;
+    struct ranges ranges;
+    struct buffer buffer = { 0 };
+    model_write_ranges(set, 0, &buffer);
+    buffer_terminate(&buffer);
+    snprintf(ranges.text, sizeof ranges.text, "%s", buffer.data);
+    if (buffer.len >= sizeof ranges.text) {
+        *strrchr(ranges.text, ',') = '\0';
+    }
+    buffer_free(&buffer);
+    return ranges;
+}
+
+/* What became of the node that it is on its way to. */
+static void describe_fate(
+    const struct model *model, const struct model_slot *slot, char *out, size_t size)
+{
+    int named = slot->migrating_to != MODEL_NOBODY ? slot->migrating_to : slot->importing_at;
+    const struct model_node *node = model->nodes[named];
+    char name[64] = "a node that nobody knows";
+    out[0] = '\0';
+    if (node->replica) {
+        int primary = model_find_id(model, &node->primary);
+        if (primary != MODEL_NOBODY) {
+            model_node_name(model, primary, name, sizeof name);
+        }
+        snprintf(out, size, ", which is a replica of %s now", name);
+    } else if (model_node_is_lost(node)) {
+        snprintf(out, size, ", which is down");
+    }
+}
+
+static void repair_open(const struct model *model, const struct slot_set *set, unsigned slot,
+    struct check_finding *finding)
+{
+    int target = plan_open_target(model, slot), heir = plan_open_heir(model, slot);
+    if (target == MODEL_NOBODY && heir != MODEL_NOBODY) {
+        const struct model_node *node = model->nodes[heir];
+        repair_with(finding, "slotctl -h %s -p %u failover %s --force", node->address.ip,
+            node->address.port, node->id.text);
+        return;
+    }
+    if (target == MODEL_NOBODY) { /* put back where it is */
+        target = model->slots[slot].owner;
+    }
+    if (target == MODEL_NOBODY) {
+        return;
+    }
+    const struct model_node *node = model->nodes[target];
+    repair_with(finding, "slotctl -h %s -p %u reshard --to %s --range %s", node->address.ip,
+        node->address.port, node->id.text, command_ranges(set).text);
 }
 
 static void tell_open(const struct model *model, const struct slot_set *set, unsigned count,
-    const struct model_slot *slot, struct check *check)
+    unsigned slot, struct check *check)
 {
-    char move[200];
-    describe_move(model, slot, move, sizeof move);
+    char move[200], fate[120];
+    describe_move(model, &model->slots[slot], move, sizeof move);
+    describe_fate(model, &model->slots[slot], fate, sizeof fate);
     struct check_finding *finding =
-        add(check, CHECK_OPEN, CHECK_WARNING, "", "slot%s %s %s open: %s", plural(count),
-            shown_ranges(set).text, count == 1 ? "is" : "are", move);
+        add(check, CHECK_OPEN, CHECK_WARNING, "", "slot%s %s %s open: %s%s", plural(count),
+            shown_ranges(set).text, count == 1 ? "is" : "are", move, fate);
     set_slots(finding, set);
-    int target = slot->migrating_to != MODEL_NOBODY ? slot->migrating_to : slot->importing_at;
-    if (target == slot->owner) {
-        repair_with(
-            finding, "slotctl exec CLUSTER SETSLOT <slot> STABLE, at each of the nodes named");
-        return;
-    }
-    struct buffer ranges = { 0 };
-    model_write_ranges(set, 0, &ranges);
-    repair_with(finding, "slotctl reshard --to %s --range %.*s", model->nodes[target]->id.text,
-        (int)(ranges.len < 400 ? ranges.len : 400), ranges.data);
-    buffer_free(&ranges);
+    repair_open(model, set, slot, finding);
 }
 
 static void find_open(const struct model *model, struct check *check)
 {
     struct slot_set told = { { 0 } };
     for (unsigned s = 0; s < SLOT_COUNT; s++) {
-        if (!is_open(&model->slots[s]) || slot_set_has(&told, s)) {
+        if (!plan_is_open(model, s) || slot_set_has(&told, s)) {
             continue;
         }
         struct slot_set set = { { 0 } };
         unsigned count = 0;
         for (unsigned t = s; t < SLOT_COUNT; t++) {
-            if (is_open(&model->slots[t]) && same_move(&model->slots[s], &model->slots[t])) {
+            if (plan_is_open(model, t) && same_move(&model->slots[s], &model->slots[t])) {
                 slot_set_add(&set, t);
                 slot_set_add(&told, t);
                 count++;
             }
         }
-        tell_open(model, &set, count, &model->slots[s], check);
+        tell_open(model, &set, count, s, check);
     }
 }
 

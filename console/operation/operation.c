@@ -35,6 +35,7 @@ static void (*const runners[PLAN_STEP_KINDS])(struct operation *operation) = {
     [PLAN_REPLICATE] = run_setup_step,
     [PLAN_AGREE] = run_agree_step,
     [PLAN_WAIT_OK] = run_agree_step,
+    [PLAN_PUT_BACK] = run_put_back_step,
     [PLAN_MOVE] = run_move_step,
     [PLAN_FAILOVER_STEP] = run_takeover_step,
 };
@@ -136,7 +137,7 @@ static void succeed(struct operation *operation)
     int64_t elapsed = client_now() - operation->started - operation->paused_ms;
     model_write_age(elapsed, age, sizeof age);
     plan_write_summary(&operation->plan, &summary);
-    if (operation->plan.kind == PLAN_RESHARD) {
+    if (operation->plan.kind == PLAN_RESHARD && operation->slots_total > 0) {
         unsigned slots = operation->slots_done;
         run_end(operation, OPERATION_SUCCEEDED, "%u slot%s with %lld keys moved in %s", slots,
             slots == 1 ? "" : "s", (long long)operation->keys_done, age);

@@ -110,11 +110,6 @@ int64_t plan_key_count(const struct plan *plan)
 
 /* --- words --- */
 
-void plan_write_ranges(const struct slot_set *set, unsigned most, struct buffer *out)
-{
-    model_write_ranges(set, most, out);
-}
-
 static void write_name(const struct plan *plan, int index, struct buffer *out)
 {
     const struct plan_node *node = &plan->nodes[index];
@@ -149,6 +144,7 @@ static const struct {
     [PLAN_MEET] = { "meet", "%n meets %p" },
     [PLAN_AGREE] = { "agree", "wait until all nodes agree" },
     [PLAN_REPLICATE] = { "replicate", "%n becomes a replica of %p" },
+    [PLAN_PUT_BACK] = { "put-back", "slots %s are put back at %n" },
     [PLAN_MOVE] = { "move", "slots %s%k go from %p to %n" },
     [PLAN_FAILOVER_STEP] = { "failover", "%n takes over from %p" },
     [PLAN_WAIT_OK] = { "wait-ok", "wait until all nodes say that the cluster is ok" },
@@ -199,6 +195,10 @@ static void write_reshard_summary(const struct plan *plan, struct buffer *out)
 {
     unsigned count = plan_slot_count(plan), sources = 0;
     int last = PLAN_NO_NODE;
+    if (count == 0) {
+        plan_write_step(plan, 0, out);
+        return;
+    }
     buffer_printf(out, "move %u slot%s", count, count == 1 ? "" : "s");
     write_amount(plan_key_count(plan), sum_moves(plan, true), out);
     buffer_append_text(out, " from ");
@@ -210,7 +210,7 @@ static void write_reshard_summary(const struct plan *plan, struct buffer *out)
         }
     }
     buffer_append_text(out, " to ");
-    write_name(plan, plan->steps[0].node, out);
+    write_name(plan, plan->steps[plan->step_count - 1].node, out);
 }
 
 static const char *const mode_texts[] = {
@@ -248,7 +248,8 @@ static void write_reshard_command(const struct plan *plan, struct buffer *out)
             all.bits[b] |= plan->steps[i].slots->bits[b];
         }
     }
-    buffer_printf(out, "reshard --to %s --range ", plan->nodes[plan->steps[0].node].id.text);
+    buffer_printf(out, "reshard --to %s --range ",
+        plan->nodes[plan->steps[plan->step_count - 1].node].id.text);
     model_write_ranges(&all, 0, out);
     buffer_append_text(out, plan->replace ? " --replace" : "");
 }

@@ -29,6 +29,7 @@ enum plan_step_kind {
     PLAN_MEET,          /* node meets peer */
     PLAN_AGREE,         /* wait until all nodes tell the same */
     PLAN_REPLICATE,     /* node becomes replica of peer */
+    PLAN_PUT_BACK,      /* slots of the node are closed there; their move has no target any more */
     PLAN_MOVE,          /* slots go from peer to node */
     PLAN_FAILOVER_STEP, /* node takes over from peer */
     PLAN_WAIT_OK,       /* wait until all nodes say cluster_state:ok */
@@ -78,8 +79,9 @@ struct plan_reshard_request {
         *ranges; /* NULL: as slots says. Slots that `to` has already are left out */
     bool replace;
 };
-/* Also takes up open slots that are on their way to `to`. keys of the steps come from
- * model->slot_keys where counted, else from the owner's average. */
+/* Also takes up open slots that are on their way to `to`, or to a node that follows `to` now. A
+ * slot whose way leads nowhere any more may go to anyone, or be put back to its owner: to. keys of
+ * the steps come from model->slot_keys where counted, else from the owner's average. */
 bool plan_reshard(const struct model *model, const struct plan_reshard_request *request,
     struct plan *plan, struct error *error);
 
@@ -101,8 +103,5 @@ json_t *plan_to_json(const struct plan *plan); /* the caller owns it */
 
 unsigned plan_slot_count(const struct plan *plan); /* that move */
 int64_t plan_key_count(const struct plan *plan);   /* that move; -1: not known */
-
-/* model_write_ranges, for those who show plans. */
-void plan_write_ranges(const struct slot_set *set, unsigned most, struct buffer *out);
 
 #endif

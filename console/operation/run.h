@@ -51,6 +51,7 @@ struct operation {
 
     /* Of the step under way; each runner frees its own when the operation is freed. */
     struct move *move;
+    unsigned at_slot; /* of a step that goes through its slots one by one */
     unsigned waiting; /* answers that the step waits for */
     bool agreed;      /* what they said so far */
     char doubt[256];  /* why not, for the time limit's message */
@@ -105,7 +106,8 @@ void run_setup_undo(struct operation *operation);    /* a create that is cancell
 void run_agree_step(struct operation *operation);    /* agree.c: AGREE, WAIT_OK */
 void run_takeover_step(struct operation *operation); /* takeover.c: FAILOVER */
 void run_takeover_fail(struct operation *operation, const char *why);
-void run_move_step(struct operation *operation); /* move.c: MOVE */
+void run_move_step(struct operation *operation);     /* move.c: MOVE */
+void run_put_back_step(struct operation *operation); /* put_back.c: PUT_BACK */
 void run_move_free(struct move *move);
 
 #endif

@@ -83,7 +83,7 @@ void action_show_node(struct tui *tui, int index)
     page_add(page, ROLE_DIM, "epoch", "%llu", (unsigned long long)node->config_epoch);
     if (node->slot_count > 0) {
         struct buffer ranges = { 0 };
-        plan_write_ranges(&node->slots, 20, &ranges);
+        model_write_ranges(&node->slots, 20, &ranges);
         buffer_terminate(&ranges);
         page_add(page, ROLE_DIM, "slots", "%u: %s", node->slot_count, ranges.data);
         buffer_free(&ranges);

@@ -72,7 +72,7 @@ void marks_describe(struct tui *tui, char *out, size_t size, int room)
     if (count == 0)
         return;
     struct buffer ranges = { 0 };
-    plan_write_ranges(&tui->marks, MARKS_RANGES_SHOWN, &ranges);
+    model_write_ranges(&tui->marks, MARKS_RANGES_SHOWN, &ranges);
     buffer_terminate(&ranges);
     int64_t keys = marks_keys(tui);
     struct format number;

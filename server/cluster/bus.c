@@ -364,8 +364,10 @@ void bus_destroy(struct bus *bus)
         event_free(bus->listeners[i]);
     }
     for (unsigned i = 0; i < PLACES; i++) {
-        while (bus->places[i])
-            end(bus->places[i]);
+        for (struct link *link = bus->places[i], *next; link; link = next) {
+            next = link->next;
+            end(link);
+        }
     }
     event_free(bus->resume);
     free(bus);

@@ -91,7 +91,7 @@ void outgoing_ping(struct cluster *cluster, struct cluster_link *link, enum mess
         message.shard_id = &myself->shard_id;
     /* Says that extensions are understood, also where none are sent. */
     message.marks |= MESSAGE_HAS_EXTENSIONS;
-    if (type == MESSAGE_PING && !link->inbound)
+    if (type == MESSAGE_PING && !link->inbound && node != NULL)
         node->ping_sent = cluster->now;
     struct shared_bytes *bytes = encode(&message);
     send_on(cluster, link, type, bytes);

@@ -44,6 +44,7 @@ static struct {
     uint8_t serving[SLOT_COUNT]; /* what the slots' fields say; enum slot_serving */
     int64_t unix_start, monotonic_start;
     pthread_t thread;
+    bool told_ok; /* what the hooks were told of the cluster's state */
     bool follows; /* the hooks were told last to follow a primary */
     bool running;
 } service;
@@ -153,10 +154,20 @@ static void lead(void)
     service.follows = false;
 }
 
+/* Before the view says that the cluster is well, so that who reads it there is served. */
+static void tell_state(void)
+{
+    bool ok = cluster_is_ok(service.cluster);
+    if (ok != service.told_ok)
+        service.hooks->state(ok);
+    service.told_ok = ok;
+}
+
 static void show(void)
 {
     if (cluster_is_primary(service.cluster))
         lead();
+    tell_state();
     struct cluster_view *view = cluster_view_create(service.cluster, now_ms());
     bool changed = view->revision != service.revision;
     service.revision = view->revision;
@@ -249,7 +260,6 @@ static void do_unpause(const struct cluster_effect *effect)
 static void do_state(const struct cluster_effect *effect)
 {
     show_if_changed();
-    service.hooks->state(effect->ok);
 }
 
 static void do_publish(const struct cluster_effect *effect)
@@ -481,7 +491,7 @@ bool cluster_service_open(
     service.mailbox = mailbox_create(service.base);
     service.bus = bus_create(service.base, &(struct bus_handler){ on_accepted, on_connected,
                                                on_refused, on_broken, on_message, NULL });
-    hooks->state(cluster_is_ok(service.cluster));
+    hooks->state(false);
     show();
     if (!found)
         drain(); /* a new ID is on disk before anyone hears of it */

@@ -13,48 +13,53 @@ struct call {
     const struct command_entry *entry;
     const struct bytes *argv; /* argv[0] is the name; of subcommands argv[1] too */
     int argc;
-    struct bytes raw;         /* the request as RESP, where it came so; else empty */
+    struct bytes raw; /* the request as RESP, where it came so; else empty */
     struct reply *reply;
     struct store *store;
-    int64_t now;              /* Unix time in ms, the same for a whole turn */
+    int64_t now; /* Unix time in ms, the same for a whole turn */
     unsigned database;
-    struct slot *slot;        /* of the first key, locked; NULL for a command without keys */
-    uint64_t hash;            /* of the first key */
-    int first_key;            /* its position in argv; 0: no key */
-    bool one_slot;            /* all keys are of call->slot */
-    bool changed;             /* call_changed was said */
-    bool effects_replaced;    /* call_effect was said: the request itself is not journaled */
-    bool no_effect;           /* call_no_effect was said */
-    bool in_exec;             /* one of the commands of a transaction */
-    bool retry;               /* set by EXEC: it has not begun, a key is in transit */
-    bool refused;             /* not begun, and the error has been written */
-    uint32_t errors;          /* of the reply's errors, those that have been counted */
+    struct slot *slot;     /* of the first key, locked; NULL for a command without keys */
+    uint64_t hash;         /* of the first key */
+    int first_key;         /* its position in argv; 0: no key */
+    bool one_slot;         /* all keys are of call->slot */
+    bool changed;          /* call_changed was said */
+    bool effects_replaced; /* call_effect was said: the request itself is not journaled */
+    bool no_effect;        /* call_no_effect was said */
+    bool in_exec;          /* one of the commands of a transaction */
+    bool retry;            /* set by EXEC: it has not begun, a key is in transit */
+    bool refused;          /* not begun, and the error has been written */
+    uint32_t errors;       /* of the reply's errors, those that have been counted */
 };
 
 /* --- Effects: what the journal gets. ---
- * A write command that changed something says so, once or more often. Its own request is journaled then as
- * it is; unless it names effects: commands that have the same outcome whenever and wherever they run
- * (SET with EX becomes PXAT). Effects are journaled in their order, atomically, before the slot is unlocked. */
+ * A write command that changed something says so, once or more often. Its own request is journaled
+ * then as it is; unless it names effects: commands that have the same outcome whenever and wherever
+ * they run (SET with EX becomes PXAT). Effects are journaled in their order, atomically, before the
+ * slot is unlocked. */
 void call_changed(struct call *call);
 void call_effect(struct call *call, const struct bytes *argv, int argc);
 void call_no_effect(struct call *call); /* what changed is not journaled */
-/* Goes before the request itself, which is journaled as it would be without: the DEL of an expired key. */
+/* Goes before the request itself, which is journaled as it would be without: the DEL of an expired
+ * key. */
 void call_side_effect(struct call *call, const struct bytes *argv, int argc);
 
-/* --- Slots of commands without keys (KEYS, SCAN, FLUSHALL: flag CMD_ALL_SLOTS), one at a time. Within a
- * transaction all slots are locked already; these two know. --- */
+/* --- Slots of commands without keys (KEYS, SCAN, FLUSHALL: flag CMD_ALL_SLOTS), one at a time.
+ * Within a transaction all slots are locked already; these two know. --- */
 void call_lock_slot(struct call *call, struct slot *slot);
 void call_unlock_slot(struct call *call, struct slot *slot);
 
 /* --- Answers that come later. ---
- * The command has begun something that another thread finishes. Its session takes no further command until
- * then. The ticket is good for one answer, from any thread, and no longer needed then; when the session is
- * gone by then the answer is dropped. Not inside a transaction (see call_can_park). */
+ * The command has begun something that another thread finishes. Its session takes no further
+ * command until then. The ticket is good for one answer, from any thread, and no longer needed
+ * then; when the session is gone by then the answer is dropped. Not inside a transaction (see
+ * call_can_park). */
 struct ticket;
 bool call_can_park(const struct call *call);
 struct ticket *call_park(struct call *call);
-/* finish runs in the session's worker (NULL where the session is gone, with arg all the same, to clean up). */
-void ticket_finish(struct ticket *ticket, void (*finish)(struct session *session, void *arg), void *arg);
+/* finish runs in the session's worker (NULL where the session is gone, with arg all the same, to
+ * clean up). */
+void ticket_finish(
+    struct ticket *ticket, void (*finish)(struct session *session, void *arg), void *arg);
 /* The answer is RESP that is ready; takes over the buffer. */
 void ticket_reply(struct ticket *ticket, struct buffer resp);
 /* Sessions that wait for an answer, for INFO. Any thread. */
@@ -65,7 +70,8 @@ size_t ticket_count(void);
 enum dispatch_result {
     DISPATCH_DONE,   /* answered */
     DISPATCH_PARKED, /* the answer comes later */
-    DISPATCH_RETRY,  /* not begun: the same request again when the session is resumed (paused, key in transit) */
+    DISPATCH_RETRY, /* not begun: the same request again when the session is resumed (paused, key in
+                       transit) */
 };
 
 /* A request on its way through the stages. Filled in by the caller: session, argv, argc, raw. */
@@ -76,15 +82,16 @@ struct request {
     struct bytes raw;
     const struct command_entry *entry; /* from here on: dispatch_prepare's */
     const struct command_entry *container;
-    unsigned database;                 /* that slot is of */
-    struct slot *slot;                 /* of the first key, or NULL */
+    unsigned database; /* that slot is of */
+    struct slot *slot; /* of the first key, or NULL */
     uint64_t hash;
-    int first_key;                     /* its position, 0: none */
+    int first_key; /* its position, 0: none */
 };
 
 /* Stage 1: finds the command and where its first key lives, and prefetches the slot. No lock. */
 void dispatch_prepare(struct executor *executor, struct request *request);
-/* Stage 2: prefetches the table's bucket. Stage 3: the entry. Each takes the slot's lock if it is free. */
+/* Stage 2: prefetches the table's bucket. Stage 3: the entry. Each takes the slot's lock if it is
+ * free. */
 void dispatch_prefetch_bucket(struct request *request);
 void dispatch_prefetch_entry(struct request *request);
 /* Runs it; the caller is in a turn. */
@@ -92,9 +99,11 @@ enum dispatch_result dispatch_run(struct executor *executor, struct request *req
 
 /* --- Helpers that all families use. --- */
 void call_error_arity(struct call *call);
-void call_error_syntax(struct call *call);      /* ERR syntax error */
-void call_error_type(struct call *call);        /* WRONGTYPE ... */
-bool call_integer(struct call *call, int index, int64_t *value); /* else: replies "value is not an integer or out of range" */
-bool call_from_client(const struct call *call); /* not my primary's stream, not a file that is replayed */
+void call_error_syntax(struct call *call); /* ERR syntax error */
+void call_error_type(struct call *call);   /* WRONGTYPE ... */
+bool call_integer(struct call *call, int index,
+    int64_t *value); /* else: replies "value is not an integer or out of range" */
+bool call_from_client(
+    const struct call *call); /* not my primary's stream, not a file that is replayed */
 
 #endif

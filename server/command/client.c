@@ -1,9 +1,10 @@
-/* CLIENT. A session belongs to its worker, so what concerns all clients (LIST, KILL) makes a round through the workers,
- * each of which answers for its own, while the client that asked waits. */
+/* CLIENT. A session belongs to its worker, so what concerns all clients (LIST, KILL) makes a round
+ * through the workers, each of which answers for its own, while the client that asked waits. */
 #include "server/command/client.h"
 #include "server/command/condition.h"
 #include "server/command/families.h"
 #include "server/command/help.h"
+#include "server/command/rows.h"
 #include "server/command/transaction.h"
 #include "server/command/watch.h"
 
@@ -26,8 +27,7 @@ bool client_name_is_valid(struct call *call, struct bytes name)
 {
     if (is_visible(name))
         return true;
-    reply_error(
-        call->reply, "Client names cannot contain spaces, newlines or special characters.");
+    reply_error(call->reply, "Client names cannot contain spaces, newlines or special characters.");
     return false;
 }
 
@@ -80,8 +80,7 @@ static void client_setinfo(struct call *call)
         return;
     }
     if (!is_visible(call->argv[3])) {
-        reply_error(call->reply,
-            "%s cannot contain spaces, newlines or special characters.",
+        reply_error(call->reply, "%s cannot contain spaces, newlines or special characters.",
             is_name ? "lib-name" : "lib-ver");
         return;
     }
@@ -126,8 +125,7 @@ static void append_flags(struct buffer *out, const struct session *session, bool
 }
 
 /* In the session's thread. */
-static void describe(
-    struct buffer *out, const struct session *session, int64_t now, bool asks)
+static void describe(struct buffer *out, const struct session *session, int64_t now, bool asks)
 {
     struct session_figures figures = { 0 };
     session->executor->measure(session, &figures);
@@ -137,13 +135,14 @@ static void describe(
         (long long)(now - session->active_ms) / 1000);
     append_flags(out, session, asks);
     buffer_printf(out,
-        " db=%u sub=0 psub=0 ssub=0 multi=%d qbuf=%zu qbuf-free=%zu argv-mem=0 multi-mem=%zu rbs=%zu "
+        " db=%u sub=0 psub=0 ssub=0 multi=%d qbuf=%zu qbuf-free=%zu argv-mem=0 multi-mem=%zu "
+        "rbs=%zu "
         "rbp=%zu obl=%zu oll=%zu omem=%zu tot-mem=%zu events=%s cmd=%s user=default redir=-1 "
         "resp=%d",
         session->database, session->transaction ? (int)session->transaction->count : -1,
-        figures.input, figures.input_free, transaction_memory(session), figures.output_memory, figures.output_buffer,
-        figures.output_buffer, figures.output_blobs, figures.output_memory, figures.memory,
-        figures.is_writing ? "rw" : "r",
+        figures.input, figures.input_free, transaction_memory(session), figures.output_memory,
+        figures.output_buffer, figures.output_buffer, figures.output_blobs, figures.output_memory,
+        figures.memory, figures.is_writing ? "rw" : "r",
         session->last_command ? command_by_id(session->last_command - 1)->name : "NULL",
         session->reply.protocol);
     buffer_printf(out, " lib-name=%s lib-ver=%s",
@@ -218,8 +217,7 @@ static bool is_wanted(const struct round *round, const struct session *session)
     bool listed = filter->id_count == 0;
     for (size_t i = 0; i < filter->id_count; i++)
         listed = listed || filter->ids[i] == session->id;
-    return listed &&
-           (filter->type == CLIENT_ANY || filter->type == type_of_session(session)) &&
+    return listed && (filter->type == CLIENT_ANY || filter->type == type_of_session(session)) &&
            (!filter->peer || strcmp(filter->peer, session->peer) == 0) &&
            (!filter->local || strcmp(filter->local, session->local) == 0) &&
            (!filter->user || (strcmp(filter->user, "default") == 0 &&
@@ -276,8 +274,8 @@ static void done(void *arg)
 static void start_round(struct call *call, struct filter *filter, bool kills, bool by_address)
 {
     if (!call_can_park(call)) {
-        reply_error(call->reply, "CLIENT %s cannot be part of a transaction",
-            kills ? "KILL" : "LIST");
+        reply_error(
+            call->reply, "CLIENT %s cannot be part of a transaction", kills ? "KILL" : "LIST");
         free_filter(filter);
         return;
     }
@@ -299,8 +297,7 @@ static bool add_id(struct call *call, struct filter *filter, struct bytes text, 
         reply_error(call->reply, "%s", error);
         return false;
     }
-    filter->ids =
-        memory_resize(filter->ids, (filter->id_count + 1) * sizeof(*filter->ids));
+    filter->ids = memory_resize(filter->ids, (filter->id_count + 1) * sizeof(*filter->ids));
     filter->ids[filter->id_count++] = (uint64_t)id;
     return true;
 }
@@ -359,8 +356,8 @@ static bool read_kill_pair(struct call *call, int at, struct filter *filter)
     }
     if (bytes_is(word, "user")) {
         if (!bytes_equal(value, BYTES("default"))) {
-            reply_error(call->reply, "No such user '%.*s'",
-                (int)(value.len < 64 ? value.len : 64), value.data);
+            reply_error(call->reply, "No such user '%.*s'", (int)(value.len < 64 ? value.len : 64),
+                value.data);
             return false;
         }
         set_text(&filter->user, value);
@@ -447,7 +444,8 @@ static void client_reply(struct call *call)
 
 /* ---- Pauses ---- */
 
-/* pause_begin stops all turns, and this is one: it runs in the executor's thread behind the turn. */
+/* pause_begin stops all turns, and this is one: it runs in the executor's thread behind the turn.
+ */
 struct pause_order {
     bool writes_only;
     int64_t until_ms;
@@ -519,36 +517,29 @@ enum {
     ADMIN = ANYONE | CMD_ADMIN,
 };
 
-#define ARGS(...) (const struct command_arg[]) { __VA_ARGS__, { 0 } }
-#define ARG(name, type) { name, type, 0, NULL, 0, NULL, NULL }
-#define TOKEN(name, token) { name, ARG_PURE_TOKEN, 0, token, 0, NULL, NULL }
-#define CHOICE(name, flags, choices) { name, ARG_ONEOF, flags, NULL, 0, NULL, choices }
-#define ROW(name_text, function, count, command_flags, version, cost, text, ...) \
-    { .name = name_text, .run = function, .arity = count, .flags = command_flags, \
-        .group = "connection", .since = version, .complexity = cost, .summary = text, __VA_ARGS__ }
+#define ROW(name_text, function, count, command_flags, version, cost, text, ...)                   \
+    {                                                                                              \
+        .name = name_text, .run = function, .arity = count, .flags = command_flags,                \
+        .group = "connection", .since = version, .complexity = cost, .summary = text, __VA_ARGS__  \
+    }
 
 static const char *const varies[] = { "nondeterministic_output", NULL };
 static const struct command_arg on_off[] = { TOKEN("on", "ON"), TOKEN("off", "OFF"), { 0 } };
-static const struct command_arg on_off_skip[] = {
-    TOKEN("on", "ON"), TOKEN("off", "OFF"), TOKEN("skip", "SKIP"), { 0 }
-};
-static const struct command_arg pause_modes[] = {
-    TOKEN("write", "WRITE"), TOKEN("all", "ALL"), { 0 }
-};
+static const struct command_arg on_off_skip[] = { TOKEN("on", "ON"), TOKEN("off", "OFF"),
+    TOKEN("skip", "SKIP"), { 0 } };
+static const struct command_arg pause_modes[] = { TOKEN("write", "WRITE"), TOKEN("all", "ALL"),
+    { 0 } };
 static const struct command_arg types[] = { TOKEN("normal", "NORMAL"), TOKEN("master", "MASTER"),
     TOKEN("replica", "REPLICA"), TOKEN("pubsub", "PUBSUB"), { 0 } };
-static const struct command_arg info_choices[] = {
-    { "libname", ARG_STRING, 0, "LIB-NAME", 0, NULL, NULL },
-    { "libver", ARG_STRING, 0, "LIB-VER", 0, NULL, NULL }, { 0 }
-};
-static const struct command_arg kill_filters[] = {
-    { "client-id", ARG_INTEGER, ARG_OPTIONAL, "ID", 0, "2.8.12", NULL },
+static const struct command_arg info_choices[] = { WITH("libname", ARG_STRING, "LIB-NAME"),
+    WITH("libver", ARG_STRING, "LIB-VER"), { 0 } };
+static const struct command_arg kill_filters[] = { { "client-id", ARG_INTEGER, ARG_OPTIONAL, "ID",
+                                                       0, "2.8.12", NULL },
     { "type", ARG_ONEOF, ARG_OPTIONAL, "TYPE", 0, "2.8.12", types },
     { "username", ARG_STRING, ARG_OPTIONAL, "USER", 0, NULL, NULL },
     { "addr", ARG_STRING, ARG_OPTIONAL, "ADDR", 0, NULL, NULL },
     { "laddr", ARG_STRING, ARG_OPTIONAL, "LADDR", 0, "6.2.0", NULL },
-    { "skipme", ARG_STRING, ARG_OPTIONAL, "SKIPME", 0, NULL, NULL }, { 0 }
-};
+    { "skipme", ARG_STRING, ARG_OPTIONAL, "SKIPME", 0, NULL, NULL }, { 0 } };
 static const struct command_arg kill_forms[] = { ARG("ip:port", ARG_STRING),
     { "filter", ARG_ONEOF, ARG_MULTIPLE, NULL, 0, NULL, kill_filters }, { 0 } };
 
@@ -562,10 +553,10 @@ static const struct command subcommands[] = {
     ROW("kill", client_kill, -3, ADMIN, "2.4.0", "O(N), N connections",
         "Closes connections, by address or by filters",
         .args = ARGS(CHOICE("filter", 0, kill_forms))),
-    ROW("list", client_list, -2, ADMIN, "2.4.0", "O(N), N connections",
-        "Tells of the connections", .tips = varies,
-        .args = ARGS({ "normal_master_replica_pubsub", ARG_ONEOF, ARG_OPTIONAL, "TYPE", 0,
-                         "5.0.0", types },
+    ROW("list", client_list, -2, ADMIN, "2.4.0", "O(N), N connections", "Tells of the connections",
+        .tips = varies,
+        .args = ARGS(
+            { "normal_master_replica_pubsub", ARG_ONEOF, ARG_OPTIONAL, "TYPE", 0, "5.0.0", types },
             { "client-id", ARG_INTEGER, ARG_OPTIONAL | ARG_MULTIPLE, "ID", 0, "6.2.0", NULL })),
     ROW("no-evict", client_no_evict, 3, ADMIN, "7.0.0", "O(1)",
         "Keeps this connection open when clients take too much memory",

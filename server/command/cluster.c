@@ -1,8 +1,9 @@
-/* CLUSTER, READONLY, READWRITE, ASKING: what can be read from the view, and the table of it all. What changes the
- * cluster is in cluster_change.c. */
+/* CLUSTER, READONLY, READWRITE, ASKING: what can be read from the view, and the table of it all.
+ * What changes the cluster is in cluster_change.c. */
 #include "server/command/cluster_change.h"
 #include "server/command/families.h"
 #include "server/command/help.h"
+#include "server/command/rows.h"
 
 #include "common/number.h"
 #include "server/cluster/service.h"
@@ -317,40 +318,30 @@ enum {
     READ = CMD_STALE,
 };
 
-#define ARGS(...) (const struct command_arg[]) { __VA_ARGS__, { 0 } }
-#define ARG(name, type) { name, type, 0, NULL, 0, NULL, NULL }
-#define ARG_MANY(name, type) { name, type, ARG_MULTIPLE, NULL, 0, NULL, NULL }
-#define TOKEN(name, token) { name, ARG_PURE_TOKEN, 0, token, 0, NULL, NULL }
-#define CHOICE(name, flags, choices) { name, ARG_ONEOF, flags, NULL, 0, NULL, choices }
-
 static const char *const varies[] = { "nondeterministic_output", NULL };
-static const struct command_arg range_args[] = {
-    ARG("start-slot", ARG_INTEGER), ARG("end-slot", ARG_INTEGER), { 0 }
-};
-static const struct command_arg failover_args[] = {
-    TOKEN("force", "FORCE"), TOKEN("takeover", "TAKEOVER"), { 0 }
-};
-static const struct command_arg reset_args[] = {
-    TOKEN("hard", "HARD"), TOKEN("soft", "SOFT"), { 0 }
-};
-static const struct command_arg setslot_args[] = {
-    { "node-id", ARG_STRING, 0, "IMPORTING", 0, NULL, NULL },
-    { "node-id", ARG_STRING, 0, "MIGRATING", 0, NULL, NULL },
-    { "node-id", ARG_STRING, 0, "NODE", 0, NULL, NULL },
-    TOKEN("stable", "STABLE"), { 0 }
-};
+static const struct command_arg range_args[] = { ARG("start-slot", ARG_INTEGER),
+    ARG("end-slot", ARG_INTEGER), { 0 } };
+static const struct command_arg failover_args[] = { TOKEN("force", "FORCE"),
+    TOKEN("takeover", "TAKEOVER"), { 0 } };
+static const struct command_arg reset_args[] = { TOKEN("hard", "HARD"), TOKEN("soft", "SOFT"),
+    { 0 } };
+static const struct command_arg setslot_args[] = { WITH("node-id", ARG_STRING, "IMPORTING"),
+    WITH("node-id", ARG_STRING, "MIGRATING"), WITH("node-id", ARG_STRING, "NODE"),
+    TOKEN("stable", "STABLE"), { 0 } };
 
-#define ROW(name_text, function, count, command_flags, version, cost, text, ...) \
-    { .name = name_text, .run = function, .arity = count, .flags = command_flags, \
-        .group = "cluster", .since = version, .complexity = cost, .summary = text, __VA_ARGS__ }
+#define ROW(name_text, function, count, command_flags, version, cost, text, ...)                   \
+    {                                                                                              \
+        .name = name_text, .run = function, .arity = count, .flags = command_flags,                \
+        .group = "cluster", .since = version, .complexity = cost, .summary = text, __VA_ARGS__     \
+    }
 
 static const struct command subcommands[] = {
     ROW("addslots", cluster_change_addslots, -3, CHANGE, "3.0.0", "O(N), N slots",
         "Takes slots that nobody has", .args = ARGS(ARG_MANY("slot", ARG_INTEGER))),
     ROW("addslotsrange", cluster_change_addslotsrange, -4, CHANGE, "7.0.0", "O(N), N slots",
         "Takes ranges of slots that nobody has",
-        .args = ARGS({ "start-slot_end-slot", ARG_BLOCK, ARG_MULTIPLE, NULL, 0, NULL,
-            range_args })),
+        .args =
+            ARGS({ "start-slot_end-slot", ARG_BLOCK, ARG_MULTIPLE, NULL, 0, NULL, range_args })),
     ROW("bumpepoch", cluster_change_bumpepoch, 2, CHANGE, "3.0.0", "O(1)",
         "Gives this node a configuration epoch higher than all others", .tips = varies),
     ROW("count-failure-reports", cluster_change_count_failure_reports, 3, CMD_ADMIN | CMD_STALE,
@@ -362,8 +353,8 @@ static const struct command subcommands[] = {
         "Lets this node forget who has these slots", .args = ARGS(ARG_MANY("slot", ARG_INTEGER))),
     ROW("delslotsrange", cluster_change_delslotsrange, -4, CHANGE, "7.0.0", "O(N), N slots",
         "Lets this node forget who has these ranges of slots",
-        .args = ARGS({ "start-slot_end-slot", ARG_BLOCK, ARG_MULTIPLE, NULL, 0, NULL,
-            range_args })),
+        .args =
+            ARGS({ "start-slot_end-slot", ARG_BLOCK, ARG_MULTIPLE, NULL, 0, NULL, range_args })),
     ROW("failover", cluster_change_failover, -2, CHANGE, "3.0.0", "O(1)",
         "Makes this replica the primary of its shard, without loss where its primary is there",
         .args = ARGS(CHOICE("options", ARG_OPTIONAL, failover_args))),
@@ -385,8 +376,7 @@ static const struct command subcommands[] = {
         "Tells of the bus's links between this node and the others", .tips = varies),
     ROW("meet", cluster_change_meet, -4, CHANGE, "3.0.0", "O(1)",
         "Brings a node and its cluster into this one",
-        .history = (const struct command_history[]){
-            { "4.0.0", "Added the optional `cluster_bus_port` argument." }, { 0 } },
+        .history = HISTORY({ "4.0.0", "Added the optional `cluster_bus_port` argument." }),
         .args = ARGS(ARG("ip", ARG_STRING), ARG("port", ARG_INTEGER),
             { "cluster-bus-port", ARG_INTEGER, ARG_OPTIONAL, NULL, 0, "4.0.0", NULL })),
     ROW("myid", cluster_myid, 2, READ, "3.0.0", "O(1)", "Tells this node's ID"),
@@ -395,8 +385,7 @@ static const struct command subcommands[] = {
     ROW("nodes", cluster_nodes, 2, READ, "3.0.0", "O(N), N nodes",
         "Tells of all nodes, as nodes.conf has them", .tips = varies),
     ROW("replicas", cluster_replicas, 3, CMD_ADMIN | CMD_STALE, "5.0.0", "O(N), N nodes",
-        "Tells of a primary's replicas", .tips = varies,
-        .args = ARGS(ARG("node-id", ARG_STRING))),
+        "Tells of a primary's replicas", .tips = varies, .args = ARGS(ARG("node-id", ARG_STRING))),
     ROW("replicate", cluster_change_replicate, 3, CHANGE, "3.0.0", "O(1)",
         "Makes this node a replica of another", .args = ARGS(ARG("node-id", ARG_STRING))),
     ROW("reset", cluster_change_reset, -2, CMD_ADMIN | CMD_STALE | CMD_NOSCRIPT, "3.0.0",

@@ -1,4 +1,5 @@
-/* What a client says about its connection: PING, HELLO, AUTH, SELECT and the like. CLIENT is in client.c. */
+/* What a client says about its connection: PING, HELLO, AUTH, SELECT and the like. CLIENT is in
+ * client.c. */
 #include "server/command/families.h"
 
 #include "common/number.h"
@@ -6,6 +7,7 @@
 #include "server/command/client.h"
 #include "server/command/condition.h"
 #include "server/command/dispatch.h"
+#include "server/command/rows.h"
 #include "server/command/transaction.h"
 #include "server/config.h"
 #include "server/info.h"
@@ -69,8 +71,7 @@ static bool authenticate(struct call *call, struct bytes user, struct bytes give
     if (ok)
         call->session->flags |= SESSION_AUTHENTICATED;
     else
-        reply_error(
-            call->reply, "WRONGPASS invalid username-password pair or user is disabled.");
+        reply_error(call->reply, "WRONGPASS invalid username-password pair or user is disabled.");
     return ok;
 }
 
@@ -143,7 +144,8 @@ static void hello(struct call *call)
     }
     if (session_needs_password(call->session)) {
         reply_error(call->reply,
-            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the "
+            "HELLO "
             "AUTH <user> <pass> option can be used to authenticate the client and select the "
             "RESP protocol version at the same time");
         return;
@@ -159,9 +161,9 @@ static void reset(struct call *call)
     struct session *session = call->session;
     bool muted = session->reply.muted && !(session->flags & SESSION_REPLY_OFF); /* by a SKIP */
     transaction_discard(session);
-    session->flags &= ~(unsigned)(SESSION_ASKING | SESSION_READONLY | SESSION_AUTHENTICATED |
-                                  SESSION_NO_TOUCH | SESSION_NO_EVICT | SESSION_REPLY_OFF |
-                                  SESSION_REPLY_SKIP_NEXT);
+    session->flags &=
+        ~(unsigned)(SESSION_ASKING | SESSION_READONLY | SESSION_AUTHENTICATED | SESSION_NO_TOUCH |
+                    SESSION_NO_EVICT | SESSION_REPLY_OFF | SESSION_REPLY_SKIP_NEXT);
     session->flags |= session_first_flags();
     session->database = 0;
     client_set_name(session, (struct bytes){ "", 0 });
@@ -177,35 +179,28 @@ enum {
     WITHOUT_AUTH = ANYTIME | CMD_NOSCRIPT | CMD_NO_AUTH | CMD_ALLOW_BUSY,
 };
 
-#define ARGS(...) (const struct command_arg[]) { __VA_ARGS__, { 0 } }
-#define ARG(name, type) { name, type, 0, NULL, 0, NULL, NULL }
-
-static const struct command_arg hello_auth[] = {
-    ARG("username", ARG_STRING), ARG("password", ARG_STRING), { 0 }
-};
+static const struct command_arg hello_auth[] = { ARG("username", ARG_STRING),
+    ARG("password", ARG_STRING), { 0 } };
 static const struct command_arg hello_args[] = { ARG("protover", ARG_INTEGER),
     { "username_password", ARG_BLOCK, ARG_OPTIONAL, "AUTH", 0, NULL, hello_auth },
-    { "clientname", ARG_STRING, ARG_OPTIONAL, "SETNAME", 0, NULL, NULL }, { 0 } };
+    OPTION("clientname", ARG_STRING, "SETNAME", NULL), { 0 } };
 
 const struct command connection_commands[] = {
     { "ping", ping, -1, CMD_FAST, .group = "connection", .since = "1.0.0", .complexity = "O(1)",
         .summary = "Answers PONG, or what it is given",
-        .tips = (const char *const[]){ "request_policy:all_shards",
-            "response_policy:all_succeeded", NULL },
-        .args = ARGS({ "message", ARG_STRING, ARG_OPTIONAL, NULL, 0, NULL, NULL }) },
+        .tips = TIPS("request_policy:all_shards", "response_policy:all_succeeded"),
+        .args = ARGS(OPTION("message", ARG_STRING, NULL, NULL)) },
     { "echo", echo, 2, ANYTIME, .group = "connection", .since = "1.0.0", .complexity = "O(1)",
         .summary = "Answers with what it is given", .args = ARGS(ARG("message", ARG_STRING)) },
     { "auth", auth, -2, WITHOUT_AUTH, .group = "connection", .since = "1.0.0",
         .complexity = "O(N), N passwords of the user", .summary = "Says who the client is",
-        .history = (const struct command_history[]){
-            { "6.0.0", "Added ACL style (username and password)." }, { 0 } },
-        .args = ARGS({ "username", ARG_STRING, ARG_OPTIONAL, NULL, 0, "6.0.0", NULL },
-            ARG("password", ARG_STRING)) },
+        .history = HISTORY({ "6.0.0", "Added ACL style (username and password)." }),
+        .args = ARGS(OPTION("username", ARG_STRING, NULL, "6.0.0"), ARG("password", ARG_STRING)) },
     { "hello", hello, -1, WITHOUT_AUTH, .group = "connection", .since = "6.0.0",
         .complexity = "O(1)", .summary = "Chooses the protocol, and may say who the client is",
-        .history = (const struct command_history[]){
-            { "6.2.0", "`protover` made optional; when called without arguments, the "
-                       "connection's current protocol version is reported." }, { 0 } },
+        .history =
+            HISTORY({ "6.2.0", "`protover` made optional; when called without arguments, the "
+                               "connection's current protocol version is reported." }),
         .args = ARGS({ "arguments", ARG_BLOCK, ARG_OPTIONAL, NULL, 0, NULL, hello_args }) },
     { "quit", quit, -1, WITHOUT_AUTH | CMD_IN_MULTI, .group = "connection", .since = "1.0.0",
         .complexity = "O(1)", .summary = "Closes the connection" },

@@ -1,9 +1,10 @@
-/* From a request to its answer. The questions are asked in Redis's order: is there such a command, with so many
- * arguments; may this client; is it for this node; may it run now; is it for a transaction. Then its slots are
- * locked, it runs, its effects go to the journal, and the slots are unlocked.
+/* From a request to its answer. The questions are asked in Redis's order: is there such a command,
+ * with so many arguments; may this client; is it for this node; may it run now; is it for a
+ * transaction. Then its slots are locked, it runs, its effects go to the journal, and the slots are
+ * unlocked.
  *
- * A request comes through three stages (prepare, prefetch, run) so that a worker can have the memory of many
- * requests on its way at once. */
+ * A request comes through three stages (prepare, prefetch, run) so that a worker can have the
+ * memory of many requests on its way at once. */
 #include "server/command/dispatch.h"
 
 #include "server/clock.h"
@@ -137,10 +138,11 @@ static void journal_call(struct call *call)
     struct executor *executor = call->executor;
     if (call->changed)
         counter_add(&executor->counters.changes, 1);
-    bool itself = call->changed && !call->effects_replaced && !call->no_effect && is_journaled(call);
+    bool itself =
+        call->changed && !call->effects_replaced && !call->no_effect && is_journaled(call);
     if (itself && executor->effect_count == 0 && !executor->in_transaction && call->raw.len > 0) {
-        call->session->write_offset = journal_append_request(executor->journal,
-            (int)call->database, call->raw, call->argv, (size_t)call->argc);
+        call->session->write_offset = journal_append_request(
+            executor->journal, (int)call->database, call->raw, call->argv, (size_t)call->argc);
         return;
     }
     if (itself)
@@ -188,8 +190,7 @@ void call_unlock_slot(struct call *call, struct slot *slot)
 
 void call_error_arity(struct call *call)
 {
-    reply_error(
-        call->reply, "wrong number of arguments for '%s' command", call->entry->name);
+    reply_error(call->reply, "wrong number of arguments for '%s' command", call->entry->name);
 }
 
 void call_error_syntax(struct call *call)
@@ -199,8 +200,7 @@ void call_error_syntax(struct call *call)
 
 void call_error_type(struct call *call)
 {
-    reply_error(
-        call->reply, "WRONGTYPE Operation against a key holding the wrong kind of value");
+    reply_error(call->reply, "WRONGTYPE Operation against a key holding the wrong kind of value");
 }
 
 bool call_integer(struct call *call, int index, int64_t *value)
@@ -242,10 +242,13 @@ static const char *refusal(const struct session *session, unsigned flags)
         return "MISCONF Errors writing to the AOF file: the append-only file cannot be "
                "written, so writes are refused until it can; see the log";
     if (conditions & CONDITION_RDB_FAILING && writes && !replica)
-        return "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist "
-               "to disk. Commands that may modify the data set are disabled, because this instance is "
+        return "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to "
+               "persist "
+               "to disk. Commands that may modify the data set are disabled, because this instance "
+               "is "
                "configured to report errors during writes if RDB snapshotting fails "
-               "(stop-writes-on-bgsave-error option). Please check the Redis logs for details about the "
+               "(stop-writes-on-bgsave-error option). Please check the Redis logs for details "
+               "about the "
                "RDB error.";
     if (conditions & CONDITION_FEW_REPLICAS && flags & CMD_WRITE && !replica)
         return "NOREPLICAS Not enough good replicas to write.";
@@ -287,8 +290,9 @@ static void abort_exec(struct call *call, const char *why)
 static bool must_wait(const struct session *session, const struct command_entry *entry)
 {
     uint32_t conditions = condition_all();
-    if (__builtin_expect(!(conditions & (CONDITION_ALL_PAUSED | CONDITION_WRITES_PAUSED |
-                                            CONDITION_AOF_BEHIND)), 1))
+    if (__builtin_expect(
+            !(conditions & (CONDITION_ALL_PAUSED | CONDITION_WRITES_PAUSED | CONDITION_AOF_BEHIND)),
+            1))
         return false;
     if (session->flags & (SESSION_PRIMARY | SESSION_LOADER | SESSION_REPLICA))
         return false;
@@ -316,8 +320,8 @@ static void refuse_unknown(struct request *request, struct reply *reply)
     struct buffer args = { 0 };
     for (int i = 1; i < request->argc && args.len < 128; i++) {
         size_t room = 128 - args.len;
-        buffer_printf(&args, "'%.*s' ", (int)(argv[i].len < room ? argv[i].len : room),
-            argv[i].data);
+        buffer_printf(
+            &args, "'%.*s' ", (int)(argv[i].len < room ? argv[i].len : room), argv[i].data);
     }
     buffer_terminate(&args);
     reply_error(reply, "unknown command '%.*s', with args beginning with: %s",
@@ -342,8 +346,7 @@ static bool is_acceptable(struct request *request, struct session *session)
             transaction_discard(session);
             return false;
         }
-        reply_error(
-            reply, "wrong number of arguments for '%s' command", request->entry->name);
+        reply_error(reply, "wrong number of arguments for '%s' command", request->entry->name);
         return false;
     }
     if (session->transaction && command->flags & CMD_NO_MULTI && !(command->flags & CMD_IN_MULTI)) {
@@ -381,8 +384,8 @@ void dispatch_call(struct call *call)
     call->session->last_command = call->entry->id + 1;
 }
 
-/* The slots of a request with several keys. Returns how many there are (each once, locked), or 0 where the
- * error has been written. */
+/* The slots of a request with several keys. Returns how many there are (each once, locked), or 0
+ * where the error has been written. */
 struct slots {
     struct slot *few[FEW_KEYS];
     struct slot **all; /* few, or memory of its own */
@@ -442,8 +445,8 @@ static void look_for_keys(const struct call *call, struct route *route)
         command_keys(call->entry->command, call->argv, call->argc, positions, count);
     }
     for (int i = 0; i < count; i++)
-        route_add_key(route, call->store, call->now, call->argv[positions[i]],
-            call->argv[positions[0]]);
+        route_add_key(
+            route, call->store, call->now, call->argv[positions[i]], call->argv[positions[0]]);
     if (positions != few)
         free(positions);
 }
@@ -452,8 +455,8 @@ static bool is_served(struct call *call, size_t keys)
 {
     if (!cluster)
         return true;
-    if (__builtin_expect(call->slot->serving == SLOT_MINE &&
-                             !(condition_all() & CONDITION_CLUSTER_DOWN), 1))
+    if (__builtin_expect(
+            call->slot->serving == SLOT_MINE && !(condition_all() & CONDITION_CLUSTER_DOWN), 1))
         return true;
     struct route route = { .slot = call->slot,
         .flags = call->entry->command->flags,

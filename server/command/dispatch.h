@@ -10,16 +10,18 @@ bool dispatch_is_cluster(void);
 
 /* The requests of a session before it has authenticated are bounded more tightly. */
 bool session_needs_password(const struct session *session);
-/* The flags of a new client: while no password is set everyone counts as authenticated, and stays so. */
+/* The flags of a new client: while no password is set everyone counts as authenticated, and stays
+ * so. */
 unsigned session_first_flags(void);
 
-/* Runs the command: its slots are locked, all questions are answered. Counts, times, gathers effects. */
+/* Runs the command: its slots are locked, all questions are answered. Counts, times, gathers
+ * effects. */
 void dispatch_call(struct call *call);
 /* Journals what was gathered, as one unit. */
 void dispatch_flush_effects(struct executor *executor, struct session *session);
 
-/* MISCONF, NOREPLICAS, READONLY, MASTERDOWN, LOADING, OOM: whether a command with these flags may run now; if
- * not, the error has been written. */
+/* MISCONF, NOREPLICAS, READONLY, MASTERDOWN, LOADING, OOM: whether a command with these flags may
+ * run now; if not, the error has been written. */
 bool dispatch_is_allowed(struct session *session, struct reply *reply, unsigned flags);
 
 #endif

@@ -1,5 +1,5 @@
-/* What a thread needs to run commands: its turn, the store, the journal, a clock, statistics. Each worker has
- * one; so have the applier of a primary's stream and the loader. Owner: its thread. */
+/* What a thread needs to run commands: its turn, the store, the journal, a clock, statistics. Each
+ * worker has one; so have the applier of a primary's stream and the loader. Owner: its thread. */
 #ifndef SERVER_COMMAND_EXECUTOR_H
 #define SERVER_COMMAND_EXECUTOR_H
 
@@ -33,24 +33,26 @@ struct executor {
     struct turn_runner *turn;
     struct store *store;
     struct journal *journal;
-    int64_t now;                 /* Unix time in ms, of the turn */
-    struct buffer effects;       /* of the command or transaction under way, as RESP */
+    int64_t now;           /* Unix time in ms, of the turn */
+    struct buffer effects; /* of the command or transaction under way, as RESP */
     unsigned effect_count;
-    unsigned effect_database;    /* that the effects so far lead to: of the first, or the last SELECT in them */
-    unsigned first_database;     /* of the first effect */
-    bool in_transaction;         /* effects are gathered until EXEC is through */
-    bool holds_all_slots;        /* a transaction that needs them has locked every slot */
-    unsigned index;              /* among the executors */
+    unsigned effect_database; /* that the effects so far lead to: of the first, or the last SELECT
+                                 in them */
+    unsigned first_database;  /* of the first effect */
+    bool in_transaction;      /* effects are gathered until EXEC is through */
+    bool holds_all_slots;     /* a transaction that needs them has locked every slot */
+    unsigned index;           /* among the executors */
     struct executor_counters counters;
     struct command_counter *commands; /* command_count() of them */
-    /* Runs fn(arg) in this executor's thread, soon; from any thread. NULL where nothing can be posted. */
+    /* Runs fn(arg) in this executor's thread, soon; from any thread. NULL where nothing can be
+     * posted. */
     void (*post)(struct executor *executor, void (*fn)(void *arg), void *arg);
     /* The session with this ID, of this executor, or NULL; only in its thread. */
     struct session *(*find_session)(struct executor *executor, uint64_t id);
     /* Goes on with a session that was parked or told to retry; only in its thread. */
     void (*resume)(struct session *session);
-    /* Visits all sessions, executor after executor, each in its own thread: visit for each session, then done
-     * once, in this executor's thread. Only there. */
+    /* Visits all sessions, executor after executor, each in its own thread: visit for each session,
+     * then done once, in this executor's thread. Only there. */
     void (*visit)(struct executor *asker, void (*visit)(void *arg, struct session *session),
         void (*done)(void *arg), void *arg);
     /* What the connection of a session takes; in its thread. */
@@ -59,7 +61,7 @@ struct executor {
     void (*close)(struct session *session);
     /* Tries again what was told to retry; posted by executor_retry_all. */
     void (*retry_waiting)(struct executor *executor);
-    void *worker;                /* net's */
+    void *worker; /* net's */
 };
 
 /* At most EXECUTORS_MAX in the life of the process. */
@@ -68,7 +70,8 @@ struct executor *executor_create(struct store *store, struct journal *journal);
 unsigned executor_count(void);
 struct executor *executor_at(unsigned index);
 
-/* What made requests wait (DISPATCH_RETRY) may be over: all executors try theirs again. From any thread. */
+/* What made requests wait (DISPATCH_RETRY) may be over: all executors try theirs again. From any
+ * thread. */
 void executor_retry_all(void);
 
 static inline void counter_add(_Atomic uint64_t *counter, uint64_t value)

@@ -1,7 +1,7 @@
-/* Ten times a second every worker looks at its share of the slots, going on where it stopped the last time: in each
- * slot that has keys with an expiry it scans some buckets and removes what is over. As long as a good part of what
- * it finds is over it goes on, up to a share of its time; so a burst of expiries is worked off quickly, and a quiet
- * store costs a look at some counts. */
+/* Ten times a second every worker looks at its share of the slots, going on where it stopped the
+ * last time: in each slot that has keys with an expiry it scans some buckets and removes what is
+ * over. As long as a good part of what it finds is over it goes on, up to a share of its time; so a
+ * burst of expiries is worked off quickly, and a quiet store costs a look at some counts. */
 #include "server/command/expire.h"
 
 #include "server/clock.h"
@@ -17,9 +17,9 @@
 #include <stdlib.h>
 
 enum {
-    BUDGET_US = 10000,  /* of each 100 ms, while much is over */
+    BUDGET_US = 10000,   /* of each 100 ms, while much is over */
     SLOTS_A_TICK = 2048, /* looked at where there is little to do */
-    SCAN = 64,          /* entries looked at under one hold of a slot's lock */
+    SCAN = 64,           /* entries looked at under one hold of a slot's lock */
 };
 
 static atomic_bool is_active = true;
@@ -85,7 +85,8 @@ static bool work_on(struct executor *executor, struct round *round, struct findi
     if (!may_expire())
         return false;
     struct slot *slot = store_slot(executor->store, round->database, round->slot);
-    /* A glance without the lock would race; most slots of most stores have nothing, and the lock is free. */
+    /* A glance without the lock would race; most slots of most stores have nothing, and the lock is
+     * free. */
     slot_lock_acquire(&slot->lock);
     bool more = false;
     if (slot->expires > 0 && slot->serving <= SLOT_MIGRATING) {

@@ -1,4 +1,5 @@
-/* What every access to a key goes through: expiry, the access clock, hit counts, watchers, the journal. */
+/* What every access to a key goes through: expiry, the access clock, hit counts, watchers, the
+ * journal. */
 #include "server/command/key.h"
 
 #include "server/command/condition.h"
@@ -38,8 +39,8 @@ static void forget(struct key *key)
     key->entry = NULL;
 }
 
-/* A primary removes what has expired; a replica waits for its primary's DEL and shows it to nobody but the
- * primary itself. While clients are paused nothing may change, so it is only hidden. */
+/* A primary removes what has expired; a replica waits for its primary's DEL and shows it to nobody
+ * but the primary itself. While clients are paused nothing may change, so it is only hidden. */
 static void see_expiry(struct call *call, struct key *key)
 {
     if (!key->entry || !entry_is_expired(key->entry, call->now))

@@ -1,23 +1,16 @@
-/* Where the keys of a request are: the key specifications that many families share, and how they are read. */
+/* Where the keys of a request are: the key specifications that many families share, and how they
+ * are read. */
 #include "server/command/command.h"
+#include "server/command/rows.h"
 
 #include "common/number.h"
 
-#define FIRST(access) \
-    { \
-        { KEY_BEGIN_INDEX, access, 1, NULL, KEY_FIND_RANGE, 0, 1, 0, 0, 0, NULL }, { 0 } \
-    }
-
-const struct key_spec keys_first_ro[] = FIRST(KEY_RO | KEY_ACCESS);
-const struct key_spec keys_first_rw_update[] = FIRST(KEY_RW | KEY_UPDATE);
-const struct key_spec keys_first_ow[] = FIRST(KEY_OW | KEY_UPDATE);
-const struct key_spec keys_first_rm[] = FIRST(KEY_RM | KEY_DELETE);
-const struct key_spec keys_all_ro[] = {
-    { KEY_BEGIN_INDEX, KEY_RO | KEY_ACCESS, 1, NULL, KEY_FIND_RANGE, -1, 1, 0, 0, 0, NULL }, { 0 }
-};
-const struct key_spec keys_all_rm[] = {
-    { KEY_BEGIN_INDEX, KEY_RM | KEY_DELETE, 1, NULL, KEY_FIND_RANGE, -1, 1, 0, 0, 0, NULL }, { 0 }
-};
+const struct key_spec keys_first_ro[] = { ONE_KEY(KEY_RO | KEY_ACCESS), { 0 } };
+const struct key_spec keys_first_rw_update[] = { ONE_KEY(KEY_RW | KEY_UPDATE), { 0 } };
+const struct key_spec keys_first_ow[] = { ONE_KEY(KEY_OW | KEY_UPDATE), { 0 } };
+const struct key_spec keys_first_rm[] = { ONE_KEY(KEY_RM | KEY_DELETE), { 0 } };
+const struct key_spec keys_all_ro[] = { ALL_KEYS(KEY_RO | KEY_ACCESS), { 0 } };
+const struct key_spec keys_all_rm[] = { ALL_KEYS(KEY_RM | KEY_DELETE), { 0 } };
 const struct key_spec keys_pairs_ow[] = {
     { KEY_BEGIN_INDEX, KEY_OW | KEY_UPDATE, 1, NULL, KEY_FIND_RANGE, -1, 2, 0, 0, 0, NULL }, { 0 }
 };
@@ -38,7 +31,8 @@ static int begin_of(const struct key_spec *spec, const struct bytes *argv, int a
     return 0;
 }
 
-/* Last position of the keys that begin at *first; -1: there are none, or the request makes no sense. */
+/* Last position of the keys that begin at *first; -1: there are none, or the request makes no
+ * sense. */
 static int64_t last_of(
     const struct key_spec *spec, const struct bytes *argv, int argc, int begin, int64_t *first)
 {
@@ -57,7 +51,8 @@ static int64_t last_of(
     return *first + (count - 1) * (spec->step > 0 ? spec->step : 1);
 }
 
-/* MIGRATE's keys stand at one of two places: an empty argument at the one says that they are at the other. */
+/* MIGRATE's keys stand at one of two places: an empty argument at the one says that they are at the
+ * other. */
 static bool stands_elsewhere(
     const struct key_spec *spec, const struct bytes *argv, int argc, int begin)
 {

@@ -3,6 +3,7 @@
 
 #include "common/memory.h"
 #include "server/command/call.h"
+#include "server/command/rows.h"
 #include "server/persistence.h"
 #include "server/process.h"
 #include <stdlib.h>
@@ -115,8 +116,7 @@ static void shut_down(struct call *call)
         else
             ok = ok && read_shutdown_flag(call->argv[i], &flags);
     }
-    if (!ok || (abort_it && call->argc > 2) ||
-        (flags & SHUTDOWN_SAVE && flags & SHUTDOWN_NOSAVE)) {
+    if (!ok || (abort_it && call->argc > 2) || (flags & SHUTDOWN_SAVE && flags & SHUTDOWN_NOSAVE)) {
         call_error_syntax(call);
         return;
     }
@@ -140,45 +140,37 @@ static void shut_down(struct call *call)
     }
 }
 
-#define OPTION(name, word, since_version) \
-    { name, ARG_PURE_TOKEN, ARG_OPTIONAL, word, 0, since_version, NULL }
-
 static const struct command_arg nosave_save[] = {
-    { "nosave", ARG_PURE_TOKEN, 0, "NOSAVE", 0, NULL, NULL },
-    { "save", ARG_PURE_TOKEN, 0, "SAVE", 0, NULL, NULL },
+    TOKEN("nosave", "NOSAVE"),
+    TOKEN("save", "SAVE"),
     { 0 },
 };
 
 const struct command persistence_commands[] = {
-    { "save", save, 1,
-        .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_NO_ASYNC_LOADING | CMD_NO_MULTI,
+    { "save", save, 1, .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_NO_ASYNC_LOADING | CMD_NO_MULTI,
         .group = "server", .since = "1.0.0", .complexity = "O(N), N keys in all",
         .summary = "Writes the data set to the RDB file and answers when that is done" },
     { "bgsave", bgsave, -1, .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_NO_ASYNC_LOADING,
         .group = "server", .since = "1.0.0", .complexity = "O(1)",
         .summary = "Writes the data set to the RDB file in the background",
-        .history = (const struct command_history[]){
-            { "3.2.2", "Added the `SCHEDULE` option." }, { 0 } },
-        .args = (const struct command_arg[]){ OPTION("schedule", "SCHEDULE", "3.2.2"), { 0 } } },
+        .history = HISTORY({ "3.2.2", "Added the `SCHEDULE` option." }),
+        .args = ARGS(OPTION("schedule", ARG_PURE_TOKEN, "SCHEDULE", "3.2.2")) },
     { "lastsave", lastsave, 1, .flags = CMD_LOADING | CMD_STALE | CMD_FAST,
         .categories = "@admin @dangerous", .group = "server", .since = "1.0.0",
         .complexity = "O(1)",
         .summary = "Returns the Unix time of the last RDB file that was written",
-        .tips = (const char *const[]){ "nondeterministic_output", NULL } },
-    { "bgrewriteaof", bgrewriteaof, 1,
-        .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_NO_ASYNC_LOADING, .group = "server",
-        .since = "1.0.0", .complexity = "O(1)",
+        .tips = TIPS("nondeterministic_output") },
+    { "bgrewriteaof", bgrewriteaof, 1, .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_NO_ASYNC_LOADING,
+        .group = "server", .since = "1.0.0", .complexity = "O(1)",
         .summary = "Rewrites the append-only file in the background, as short as it can be" },
     { "shutdown", shut_down, -1,
-        .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_ALLOW_BUSY |
-                 CMD_NO_MULTI,
+        .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_ALLOW_BUSY | CMD_NO_MULTI,
         .group = "server", .since = "1.0.0", .complexity = "O(N) when saving, N keys in all",
         .summary = "Saves what is to be saved and ends the server",
-        .history = (const struct command_history[]){
-            { "7.0.0", "Added the `NOW`, `FORCE` and `ABORT` modifiers." }, { 0 } },
-        .args = (const struct command_arg[]){
-            { "nosave_save", ARG_ONEOF, ARG_OPTIONAL, NULL, 0, NULL, nosave_save },
-            OPTION("now", "NOW", "7.0.0"), OPTION("force", "FORCE", "7.0.0"),
-            OPTION("abort", "ABORT", "7.0.0"), { 0 } } },
+        .history = HISTORY({ "7.0.0", "Added the `NOW`, `FORCE` and `ABORT` modifiers." }),
+        .args = ARGS({ "nosave_save", ARG_ONEOF, ARG_OPTIONAL, NULL, 0, NULL, nosave_save },
+            OPTION("now", ARG_PURE_TOKEN, "NOW", "7.0.0"),
+            OPTION("force", ARG_PURE_TOKEN, "FORCE", "7.0.0"),
+            OPTION("abort", ARG_PURE_TOKEN, "ABORT", "7.0.0")) },
     { 0 },
 };

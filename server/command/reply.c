@@ -36,9 +36,9 @@ static void remember_error(struct reply *reply, const char *text)
 static bool has_code(const char *text)
 {
     static const char *const codes[] = { "ERR", "ASK", "BUSYKEY", "CLUSTERDOWN", "CROSSSLOT",
-        "EXECABORT", "INPROG", "IOERR", "LOADING", "MASTERDOWN", "MISCONF", "MOVED",
-        "NOAUTH", "NOGOODSLAVE", "NOMASTERLINK", "NOPROTO", "NOREPLICAS", "OOM", "READONLY",
-        "TRYAGAIN", "UNKILLABLE", "WRONGPASS", "WRONGTYPE" };
+        "EXECABORT", "INPROG", "IOERR", "LOADING", "MASTERDOWN", "MISCONF", "MOVED", "NOAUTH",
+        "NOGOODSLAVE", "NOMASTERLINK", "NOPROTO", "NOREPLICAS", "OOM", "READONLY", "TRYAGAIN",
+        "UNKILLABLE", "WRONGPASS", "WRONGTYPE" };
     size_t len = strcspn(text, " ");
     for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++) {
         if (strlen(codes[i]) == len && memcmp(codes[i], text, len) == 0)
@@ -128,11 +128,9 @@ void reply_bulk_blob(struct reply *reply, struct blob *blob)
     header(reply, '$', (int64_t)blob->len);
     if (reply->blob_count == reply->blob_capacity) {
         reply->blob_capacity = reply->blob_capacity ? reply->blob_capacity * 2 : 4;
-        reply->blobs =
-            memory_resize(reply->blobs, reply->blob_capacity * sizeof(*reply->blobs));
+        reply->blobs = memory_resize(reply->blobs, reply->blob_capacity * sizeof(*reply->blobs));
     }
-    reply->blobs[reply->blob_count++] =
-        (struct reply_blob){ reply->bytes.len, blob_hold(blob) };
+    reply->blobs[reply->blob_count++] = (struct reply_blob){ reply->bytes.len, blob_hold(blob) };
     reply->blob_size += blob->len;
     buffer_append_text(&reply->bytes, "\r\n");
 }
@@ -228,8 +226,8 @@ static void deferred(struct reply *reply, struct reply_mark mark, char kind, siz
     line[len++] = '\r';
     line[len++] = '\n';
     buffer_reserve(&reply->bytes, len);
-    memmove(reply->bytes.data + mark.at + len, reply->bytes.data + mark.at,
-        reply->bytes.len - mark.at);
+    memmove(
+        reply->bytes.data + mark.at + len, reply->bytes.data + mark.at, reply->bytes.len - mark.at);
     memcpy(reply->bytes.data + mark.at, line, len);
     reply->bytes.len += len;
     for (size_t i = reply->blob_count; i > 0 && reply->blobs[i - 1].at >= mark.at; i--)

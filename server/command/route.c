@@ -1,6 +1,6 @@
-/* Redirects, in the order in which Redis asks: is the slot served at all, is the cluster well, is the slot on
- * its way, may a replica read, and else MOVED. The slot's own field says who serves it, under the same lock
- * that the command runs under; addresses come from the published view. */
+/* Redirects, in the order in which Redis asks: is the slot served at all, is the cluster well, is
+ * the slot on its way, may a replica read, and else MOVED. The slot's own field says who serves it,
+ * under the same lock that the command runs under; addresses come from the published view. */
 #include "server/command/route.h"
 
 #include "server/cluster/route.h"

@@ -6,12 +6,12 @@
 
 /* The keys of one request or of a whole transaction. */
 struct route {
-    struct slot *slot;      /* of all of them; locked */
-    unsigned flags;         /* enum command_flag: of all commands together */
-    size_t keys;            /* how many */
-    size_t missing;         /* of them are not here; counted only while the slot is on its way */
-    bool several;           /* they are not all the same one; likewise */
-    bool is_migrate;        /* the command is MIGRATE */
+    struct slot *slot; /* of all of them; locked */
+    unsigned flags;    /* enum command_flag: of all commands together */
+    size_t keys;       /* how many */
+    size_t missing;    /* of them are not here; counted only while the slot is on its way */
+    bool several;      /* they are not all the same one; likewise */
+    bool is_migrate;   /* the command is MIGRATE */
 };
 
 /* Whether the session may be served here; if not, the redirect or error has been written. */

@@ -17,6 +17,10 @@
 #define ARG(name, type) { name, type, 0, NULL, 0, NULL, NULL }
 #define KEY_ARG ARG("key", ARG_KEY)
 #define TOKEN(name, token) { name, ARG_PURE_TOKEN, 0, token, 0, NULL, NULL }
+#define ARG_MANY(name, type) { name, type, ARG_MULTIPLE, NULL, 0, NULL, NULL }
+/* One behind a word. */
+#define WITH(name, type, token) { name, type, 0, token, 0, NULL, NULL }
+#define CHOICE(name, flags, choices) { name, ARG_ONEOF, flags, NULL, 0, NULL, choices }
 /* One that may be left out; token and since may be NULL. */
 #define OPTION(name, type, token, since) { name, type, ARG_OPTIONAL, token, 0, since, NULL }
 

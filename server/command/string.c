@@ -1,7 +1,8 @@
-/* Strings: SET, GET and their kin. Small strings lie in their entries, integers as such, long ones in blobs that
- * replies and snapshots share. */
+/* Strings: SET, GET and their kin. Small strings lie in their entries, integers as such, long ones
+ * in blobs that replies and snapshots share. */
 #include "server/command/families.h"
 #include "server/command/key.h"
+#include "server/command/rows.h"
 #include "server/command/string_args.h"
 
 #include "common/memory.h"
@@ -58,8 +59,8 @@ static void effect_of_set(struct call *call, struct bytes key, struct bytes valu
 {
     char when[NUMBER_TEXT_MAX];
     size_t len = number_format(when, expiry);
-    call_effect(call,
-        (struct bytes[]){ BYTES("SET"), key, value, BYTES("PXAT"), { when, len } }, 5);
+    call_effect(
+        call, (struct bytes[]){ BYTES("SET"), key, value, BYTES("PXAT"), { when, len } }, 5);
 }
 
 static void set(struct call *call)
@@ -75,7 +76,8 @@ static void set(struct call *call)
             return;
         }
         counter_add(key.entry ? &call->executor->counters.keyspace_hits
-                              : &call->executor->counters.keyspace_misses, 1);
+                              : &call->executor->counters.keyspace_misses,
+            1);
         if (key.entry)
             reply_value(call, &key);
         else
@@ -91,8 +93,9 @@ static void set(struct call *call)
     if (args.expiry != ENTRY_NO_EXPIRY)
         effect_of_set(call, call->argv[1], call->argv[2], args.expiry);
     else if (args.get)
-        call_effect(call, (struct bytes[]){ BYTES("SET"), call->argv[1], call->argv[2],
-                              BYTES("KEEPTTL") }, args.keep ? 4 : 3);
+        call_effect(call,
+            (struct bytes[]){ BYTES("SET"), call->argv[1], call->argv[2], BYTES("KEEPTTL") },
+            args.keep ? 4 : 3);
     if (!args.get)
         reply_ok(call->reply);
 }
@@ -236,8 +239,7 @@ static void getex(struct call *call)
     } else if (args.expiry != ENTRY_NO_EXPIRY) {
         key_set_expiry(call, &key, args.expiry);
         size_t len = number_format(when, args.expiry);
-        call_effect(
-            call, (struct bytes[]){ BYTES("PEXPIREAT"), call->argv[1], { when, len } }, 3);
+        call_effect(call, (struct bytes[]){ BYTES("PEXPIREAT"), call->argv[1], { when, len } }, 3);
     } else if (args.persist && expiry_of(&key) != ENTRY_NO_EXPIRY) {
         key_set_expiry(call, &key, ENTRY_NO_EXPIRY);
         call_effect(call, (struct bytes[]){ BYTES("PERSIST"), call->argv[1] }, 2);
@@ -283,14 +285,14 @@ static void getrange(struct call *call)
     if (start > end || len == 0)
         reply_bulk(call->reply, BYTES(""));
     else
-        reply_bulk(call->reply,
-            (struct bytes){ value.data + start, (size_t)(end - start + 1) });
+        reply_bulk(call->reply, (struct bytes){ value.data + start, (size_t)(end - start + 1) });
 }
 
 /* ---- Changing in place ---- */
 
-/* Grows the value to at least `size` bytes with zeroes, or makes it, and returns where its bytes are: what is put
- * there afterwards is the value. It says "raw" from then on. keep: bytes of the old value that stay. */
+/* Grows the value to at least `size` bytes with zeroes, or makes it, and returns where its bytes
+ * are: what is put there afterwards is the value. It says "raw" from then on. keep: bytes of the
+ * old value that stay. */
 static char *stretch(struct call *call, struct key *key, size_t size)
 {
     char scratch[NUMBER_TEXT_MAX];
@@ -366,8 +368,7 @@ static void setrange(struct call *call)
         reply_integer(call->reply, (int64_t)len);
         return;
     }
-    if (offset > INT64_MAX - (int64_t)value.len ||
-        is_too_long(call, offset + (int64_t)value.len)) {
+    if (offset > INT64_MAX - (int64_t)value.len || is_too_long(call, offset + (int64_t)value.len)) {
         if (offset > INT64_MAX - (int64_t)value.len)
             is_too_long(call, INT64_MAX);
         return;
@@ -459,8 +460,7 @@ static void incrbyfloat(struct call *call)
     struct bytes sum = { text, number_format_long_double(text, value) };
     key_set(call, &key, entry_create_text(key.name, sum, expiry_of(&key)));
     reply_bulk(call->reply, sum);
-    call_effect(call,
-        (struct bytes[]){ BYTES("SET"), call->argv[1], sum, BYTES("KEEPTTL") }, 4);
+    call_effect(call, (struct bytes[]){ BYTES("SET"), call->argv[1], sum, BYTES("KEEPTTL") }, 4);
 }
 
 /* ---- The table ---- */
@@ -471,25 +471,12 @@ enum {
     WRITE_SLOW = CMD_WRITE | CMD_DENYOOM,
 };
 
-#define KEYS(...) (const struct key_spec[]) { __VA_ARGS__, { 0 } }
-#define ONE_KEY(access) { KEY_BEGIN_INDEX, access, 1, NULL, KEY_FIND_RANGE, 0, 1, 0, 0, 0, NULL }
-#define ARGS(...) (const struct command_arg[]) { __VA_ARGS__, { 0 } }
-#define KEY_ARG { "key", ARG_KEY, 0, NULL, 0, NULL, NULL }
-#define ARG(name, type) { name, type, 0, NULL, 0, NULL, NULL }
-#define TOKEN(name, token) { name, ARG_PURE_TOKEN, 0, token, 0, NULL, NULL }
-#define WITH(name, type, token) { name, type, 0, token, 0, NULL, NULL }
-#define HISTORY(...) (const struct command_history[]) { __VA_ARGS__, { 0 } }
-
-static const struct command_arg expiration_args[] = {
-    WITH("seconds", ARG_INTEGER, "EX"), WITH("milliseconds", ARG_INTEGER, "PX"),
-    WITH("unix-time-seconds", ARG_UNIX_TIME, "EXAT"),
-    WITH("unix-time-milliseconds", ARG_UNIX_TIME, "PXAT"), TOKEN("keepttl", "KEEPTTL"), { 0 }
-};
-static const struct command_arg getex_args[] = {
-    WITH("seconds", ARG_INTEGER, "EX"), WITH("milliseconds", ARG_INTEGER, "PX"),
-    WITH("unix-time-seconds", ARG_UNIX_TIME, "EXAT"),
-    WITH("unix-time-milliseconds", ARG_UNIX_TIME, "PXAT"), TOKEN("persist", "PERSIST"), { 0 }
-};
+static const struct command_arg expiration_args[] = { WITH("seconds", ARG_INTEGER, "EX"),
+    WITH("milliseconds", ARG_INTEGER, "PX"), WITH("unix-time-seconds", ARG_UNIX_TIME, "EXAT"),
+    WITH("unix-time-milliseconds", ARG_UNIX_TIME, "PXAT"), TOKEN("keepttl", "KEEPTTL"), { 0 } };
+static const struct command_arg getex_args[] = { WITH("seconds", ARG_INTEGER, "EX"),
+    WITH("milliseconds", ARG_INTEGER, "PX"), WITH("unix-time-seconds", ARG_UNIX_TIME, "EXAT"),
+    WITH("unix-time-milliseconds", ARG_UNIX_TIME, "PXAT"), TOKEN("persist", "PERSIST"), { 0 } };
 static const struct command_arg condition_args[] = { TOKEN("nx", "NX"), TOKEN("xx", "XX"), { 0 } };
 static const struct command_arg pair_args[] = { KEY_ARG, ARG("value", ARG_STRING), { 0 } };
 
@@ -506,18 +493,18 @@ const struct command string_commands[] = {
         .group = "string", .since = "1.0.0", .complexity = "O(1)",
         .summary = "Takes a number from the integer that a string is",
         .args = ARGS(KEY_ARG, ARG("decrement", ARG_INTEGER)) },
-    { "get", get, 2, READ, keys_first_ro, .group = "string", .since = "1.0.0",
-        .complexity = "O(1)", .summary = "Returns a string", .args = ARGS(KEY_ARG) },
+    { "get", get, 2, READ, keys_first_ro, .group = "string", .since = "1.0.0", .complexity = "O(1)",
+        .summary = "Returns a string", .args = ARGS(KEY_ARG) },
     { "getdel", getdel, 2, CMD_WRITE | CMD_FAST, KEYS(ONE_KEY(KEY_RW | KEY_ACCESS | KEY_DELETE)),
         .group = "string", .since = "6.2.0", .complexity = "O(1)",
         .summary = "Returns a string and deletes its key", .args = ARGS(KEY_ARG) },
     { "getex", getex, -2, CMD_WRITE | CMD_FAST,
-        KEYS({ KEY_BEGIN_INDEX, KEY_RW | KEY_ACCESS | KEY_UPDATE, 1, NULL, KEY_FIND_RANGE, 0, 1,
-            0, 0, 0, "RW and UPDATE because it changes the TTL" }),
+        KEYS({ KEY_BEGIN_INDEX, KEY_RW | KEY_ACCESS | KEY_UPDATE, 1, NULL, KEY_FIND_RANGE, 0, 1, 0,
+            0, 0, "RW and UPDATE because it changes the TTL" }),
         .group = "string", .since = "6.2.0", .complexity = "O(1)",
         .summary = "Returns a string and sets or removes the time at which it expires",
-        .args = ARGS(KEY_ARG,
-            { "expiration", ARG_ONEOF, ARG_OPTIONAL, NULL, 0, NULL, getex_args }) },
+        .args =
+            ARGS(KEY_ARG, { "expiration", ARG_ONEOF, ARG_OPTIONAL, NULL, 0, NULL, getex_args }) },
     { "getrange", getrange, 4, CMD_READONLY, keys_first_ro, .group = "string", .since = "2.4.0",
         .complexity = "O(N), N bytes returned",
         .summary = "Returns a part of a string, from one offset to another",
@@ -541,20 +528,17 @@ const struct command string_commands[] = {
         .args = ARGS(KEY_ARG, ARG("increment", ARG_DOUBLE)) },
     { "mget", mget, -2, READ, keys_all_ro, .group = "string", .since = "1.0.0",
         .complexity = "O(N), N keys", .summary = "Returns the strings of several keys",
-        .tips = (const char *const[]){ "request_policy:multi_shard", NULL },
-        .args = ARGS({ "key", ARG_KEY, ARG_MULTIPLE, NULL, 0, NULL, NULL }) },
+        .tips = TIPS("request_policy:multi_shard"), .args = ARGS(ARG_MANY("key", ARG_KEY)) },
     { "mset", mset, -3, WRITE_SLOW, keys_pairs_ow, .group = "string", .since = "1.0.1",
         .complexity = "O(N), N keys", .summary = "Sets several keys at once",
-        .tips = (const char *const[]){ "request_policy:multi_shard",
-            "response_policy:all_succeeded", NULL },
+        .tips = TIPS("request_policy:multi_shard", "response_policy:all_succeeded"),
         .args = ARGS({ "key_value", ARG_BLOCK, ARG_MULTIPLE, NULL, 0, NULL, pair_args }) },
     { "msetnx", msetnx, -3, WRITE_SLOW,
         KEYS({ KEY_BEGIN_INDEX, KEY_OW | KEY_INSERT, 1, NULL, KEY_FIND_RANGE, -1, 2, 0, 0, 0,
             NULL }),
         .group = "string", .since = "1.0.1", .complexity = "O(N), N keys",
         .summary = "Sets several keys at once, but only if none of them is there",
-        .tips = (const char *const[]){ "request_policy:multi_shard", "response_policy:agg_min",
-            NULL },
+        .tips = TIPS("request_policy:multi_shard", "response_policy:agg_min"),
         .args = ARGS({ "key_value", ARG_BLOCK, ARG_MULTIPLE, NULL, 0, NULL, pair_args }) },
     { "psetex", psetex, 4, WRITE_SLOW, keys_first_ow, .group = "string", .since = "2.6.0",
         .complexity = "O(1)", .summary = "Sets a string that expires after some milliseconds",
@@ -583,9 +567,8 @@ const struct command string_commands[] = {
         .since = "2.2.0", .complexity = "O(M), M bytes written; O(N) where the string grows to N",
         .summary = "Writes over a part of a string, from an offset on",
         .args = ARGS(KEY_ARG, ARG("offset", ARG_INTEGER), ARG("value", ARG_STRING)) },
-    { "strlen", string_length, 2, READ, KEYS(ONE_KEY(KEY_RO)), .group = "string",
-        .since = "2.2.0", .complexity = "O(1)", .summary = "Returns the length of a string",
-        .args = ARGS(KEY_ARG) },
+    { "strlen", string_length, 2, READ, KEYS(ONE_KEY(KEY_RO)), .group = "string", .since = "2.2.0",
+        .complexity = "O(1)", .summary = "Returns the length of a string", .args = ARGS(KEY_ARG) },
     { "substr", getrange, 4, CMD_READONLY, keys_first_ro, .group = "string", .since = "1.0.0",
         .complexity = "O(N), N bytes returned",
         .summary = "Returns a part of a string, from one offset to another",

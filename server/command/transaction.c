@@ -1,7 +1,7 @@
-/* MULTI, EXEC, DISCARD, WATCH, UNWATCH. A transaction queues copies of its requests. EXEC takes the locks of all
- * slots that its commands and watched keys live in (of a cluster that is one; with commands that go over the whole
- * key space, all), asks once whether it may run here, runs them one after another, and journals their effects as
- * one unit. */
+/* MULTI, EXEC, DISCARD, WATCH, UNWATCH. A transaction queues copies of its requests. EXEC takes the
+ * locks of all slots that its commands and watched keys live in (of a cluster that is one; with
+ * commands that go over the whole key space, all), asks once whether it may run here, runs them one
+ * after another, and journals their effects as one unit. */
 #include "server/command/transaction.h"
 
 #include "common/memory.h"
@@ -11,20 +11,21 @@
 #include "server/command/families.h"
 #include "server/command/key.h"
 #include "server/command/route.h"
+#include "server/command/rows.h"
 #include "server/command/transit.h"
 #include "server/command/watch.h"
 #include <stdlib.h>
 
-void transaction_add(struct session *session, const struct command_entry *entry,
-    const struct bytes *argv, int argc)
+void transaction_add(
+    struct session *session, const struct command_entry *entry, const struct bytes *argv, int argc)
 {
     struct transaction *transaction = session->transaction;
     if (transaction->broken || atomic_load(&session->watch_broken))
         return;
     if (transaction->count == transaction->capacity) {
         transaction->capacity = transaction->capacity ? transaction->capacity * 2 : 8;
-        transaction->queue = memory_resize(
-            transaction->queue, transaction->capacity * sizeof(*transaction->queue));
+        transaction->queue =
+            memory_resize(transaction->queue, transaction->capacity * sizeof(*transaction->queue));
     }
     size_t size = 0;
     for (int i = 0; i < argc; i++)
@@ -110,9 +111,9 @@ static void watch(struct call *call)
     }
     for (int i = 1; i < call->argc; i++) {
         struct bytes name = call->argv[i];
-        struct slot *slot =
-            call->one_slot ? call->slot
-                           : store_slot(call->store, call->database, slot_of_key(name));
+        struct slot *slot = call->one_slot
+                                ? call->slot
+                                : store_slot(call->store, call->database, slot_of_key(name));
         table_cell *cell = store_find(slot, store_hash(call->store, name), name);
         bool expired = cell && entry_is_expired(table_cell_entry(cell), call->now);
         watch_add(call->session, slot, name, expired);
@@ -279,13 +280,13 @@ static void exec_locked(struct call *call, struct slot *first, size_t keys)
     struct session *session = call->session;
     if (!is_served(call, first, keys))
         return;
-    if (atomic_load(&session->watch_broken) ||
-        watch_has_expired(call->store, session, call->now)) {
+    if (atomic_load(&session->watch_broken) || watch_has_expired(call->store, session, call->now)) {
         reply_null_array(call->reply);
     } else if (must_retry(call)) {
         call->retry = true;
     } else {
-        watch_remove_all_locked(session); /* before an UNWATCH among the commands would want the locks */
+        watch_remove_all_locked(
+            session); /* before an UNWATCH among the commands would want the locks */
         run_queue(call);
     }
 }
@@ -344,14 +345,11 @@ const struct command transaction_commands[] = {
         .summary = "Ends a transaction without running it" },
     { "watch", watch, -2,
         CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_ALLOW_BUSY | CMD_IN_MULTI,
-        .keys = (const struct key_spec[]){
-            { KEY_BEGIN_INDEX, KEY_RO, 1, NULL, KEY_FIND_RANGE, -1, 1, 0, 0, 0, NULL }, { 0 } },
-        .group = "transactions", .since = "2.2.0", .complexity = "O(1) for each key",
+        .keys = KEYS(ALL_KEYS(KEY_RO)), .group = "transactions", .since = "2.2.0",
+        .complexity = "O(1) for each key",
         .summary = "Lets the next EXEC run only if these keys do not change until then",
-        .args = (const struct command_arg[]){
-            { "key", ARG_KEY, ARG_MULTIPLE, NULL, 0, NULL, NULL }, { 0 } } },
-    { "unwatch", unwatch, 1,
-        CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_ALLOW_BUSY,
+        .args = ARGS(ARG_MANY("key", ARG_KEY)) },
+    { "unwatch", unwatch, 1, CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_ALLOW_BUSY,
         .group = "transactions", .since = "2.2.0", .complexity = "O(1)",
         .summary = "Forgets all watched keys" },
     { 0 }

@@ -14,15 +14,16 @@ struct queued {
 struct transaction {
     struct queued *queue;
     size_t count, capacity;
-    unsigned flags;    /* of all commands together */
+    unsigned flags;        /* of all commands together */
     unsigned common_flags; /* that each of them has */
-    size_t memory;     /* bytes of all requests, to be bounded as input that is not yet dealt with */
-    bool broken;       /* a command was refused while queueing: EXEC says EXECABORT */
+    size_t memory; /* bytes of all requests, to be bounded as input that is not yet dealt with */
+    bool broken;   /* a command was refused while queueing: EXEC says EXECABORT */
 };
 
-/* Queues the request; one that cannot run any more (broken, or a watched key has changed) is only counted. */
-void transaction_add(struct session *session, const struct command_entry *entry,
-    const struct bytes *argv, int argc);
+/* Queues the request; one that cannot run any more (broken, or a watched key has changed) is only
+ * counted. */
+void transaction_add(
+    struct session *session, const struct command_entry *entry, const struct bytes *argv, int argc);
 /* Bytes that the session's transaction takes; 0 without one. */
 size_t transaction_memory(const struct session *session);
 /* A request was refused: EXEC will not run. Nothing where there is no transaction. */

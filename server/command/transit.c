@@ -4,8 +4,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-/* Few keys are in transit at any time, so all of them are on one list, guarded by mutex. transit_count says
- * whether it is worth a look. */
+/* Few keys are in transit at any time, so all of them are on one list, guarded by mutex.
+ * transit_count says whether it is worth a look. */
 struct transit {
     struct transit *next;
     const struct slot *slot;

@@ -1,5 +1,5 @@
-/* Keys in transit: MIGRATE has sent them and waits for the other node's word. Until then nobody may change them,
- * so requests that would are told to retry; reading goes on. */
+/* Keys in transit: MIGRATE has sent them and waits for the other node's word. Until then nobody may
+ * change them, so requests that would are told to retry; reading goes on. */
 #ifndef SERVER_COMMAND_TRANSIT_H
 #define SERVER_COMMAND_TRANSIT_H
 
@@ -7,8 +7,8 @@
 
 /* Whether the command would write to a key in transit; the slots of its keys are locked. */
 bool transit_blocks(const struct call *call);
-/* Whether any key of any slot is in transit: worth to ask the above. Whoever holds the slot's lock sees what
- * was marked under it. */
+/* Whether any key of any slot is in transit: worth to ask the above. Whoever holds the slot's lock
+ * sees what was marked under it. */
 extern atomic_size_t transit_count;
 static inline bool transit_any(void)
 {

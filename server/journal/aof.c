@@ -111,9 +111,11 @@ static bool open_increment(struct aof *aof, struct error *error)
 static bool start_threads(struct aof *aof, struct error *error)
 {
     sigset_t all, before;
+    pthread_mutex_lock(&aof->mutex); /* INFO may be looking */
     aof->stop = aof->lost_on_stop = aof->woken = false;
     aof->rewrite = AOF_REWRITE_NONE;
     aof->rewrite_failures = 0;
+    pthread_mutex_unlock(&aof->mutex);
     if (!aof_sync_open(&aof->writer.sync, aof_writer_wake, aof)) {
         return error_set(error, "can't start a thread for the AOF: %s", strerror(errno));
     }

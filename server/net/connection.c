@@ -18,12 +18,13 @@
 enum {
     INPUT_SIZE = 16 * 1024, /* read at once, and size of the pooled buffers */
     POOL_MAX = 256,
-    REPLY_KEEP = 16 * 1024, /* a reply buffer of up to this size stays with its connection between turns */
-    VIEWS = 64,             /* pieces of one writev */
+    REPLY_KEEP =
+        16 * 1024, /* a reply buffer of up to this size stays with its connection between turns */
+    VIEWS = 64,    /* pieces of one writev */
     ANNOUNCED_MAX = 1024 * 1024,      /* memory for an argument that has only been announced */
     STRANGER_INPUT_MAX = 1024 * 1024, /* input of a client that has not given the password */
     WRITE_MAX = 1024 * 1024,          /* written in one go: others wait */
-    FORGET_MIN = 64 * 1024,           /* bytes that are out before they are dropped from a long reply */
+    FORGET_MIN = 64 * 1024, /* bytes that are out before they are dropped from a long reply */
 };
 
 static atomic_uint_fast64_t last_id;
@@ -43,8 +44,8 @@ static void list_add(struct connection_list *list, struct connection *connection
     list->items[list->count++] = connection;
 }
 
-struct connection *connection_create(struct worker *worker, int fd, const char *peer,
-    const char *local, bool unix_socket)
+struct connection *connection_create(
+    struct worker *worker, int fd, const char *peer, const char *local, bool unix_socket)
 {
     struct connection *connection = memory_alloc_zeroed(1, sizeof(*connection));
     connection->worker = worker;
@@ -59,8 +60,8 @@ struct connection *connection_create(struct worker *worker, int fd, const char *
     snprintf(session->peer, sizeof(session->peer), "%s", peer);
     snprintf(session->local, sizeof(session->local), "%s", local);
 
-    event_assign(&connection->readable, worker->base, fd, EV_READ | EV_PERSIST, on_readable,
-        connection);
+    event_assign(
+        &connection->readable, worker->base, fd, EV_READ | EV_PERSIST, on_readable, connection);
     event_assign(&connection->writable, worker->base, fd, EV_WRITE, on_writable, connection);
     connection_set_reading(connection, true);
 
@@ -128,7 +129,8 @@ bool connection_read(struct connection *connection)
     if (!input->capacity)
         input_take(connection);
     size_t wanted = resp_reader_missing(&connection->reader, input->len - connection->parsed);
-    /* What is announced is believed as far as there is as much already: memory follows what has really come. */
+    /* What is announced is believed as far as there is as much already: memory follows what has
+     * really come. */
     size_t believed = input->len > ANNOUNCED_MAX ? input->len : ANNOUNCED_MAX;
     if (wanted > believed)
         wanted = believed;
@@ -137,8 +139,8 @@ bool connection_read(struct connection *connection)
         buffer_reserve(input, room);
     else if (wanted > input->capacity - input->len)
         buffer_reserve(input, wanted);
-    ssize_t got = transfer_receive(
-        connection->fd, input->data + input->len, input->capacity - input->len);
+    ssize_t got =
+        transfer_receive(connection->fd, input->data + input->len, input->capacity - input->len);
     if (got <= 0) {
         if (got < 0 && (errno == EAGAIN || errno == EINTR))
             return true;
@@ -149,8 +151,10 @@ bool connection_read(struct connection *connection)
     connection->bytes_in += (size_t)got;
     counter_add(&connection->worker->executor->counters.bytes_in, (uint64_t)got);
     if (is_over_input_limit(connection)) {
-        log_write(LOG_WARNING, "Closing client %s: its query buffer exceeds "
-                               "client-query-buffer-limit", connection->session.peer);
+        log_write(LOG_WARNING,
+            "Closing client %s: its query buffer exceeds "
+            "client-query-buffer-limit",
+            connection->session.peer);
         connection_close(connection);
         return false;
     }
@@ -262,8 +266,9 @@ static bool write_reply(struct connection *connection)
         }
         struct iovec views[VIEWS];
         int count = gather(connection, views);
-        ssize_t sent = count == 1 ? transfer_send(connection->fd, views[0].iov_base, views[0].iov_len)
-                                  : writev(connection->fd, views, count);
+        ssize_t sent = count == 1
+                           ? transfer_send(connection->fd, views[0].iov_base, views[0].iov_len)
+                           : writev(connection->fd, views, count);
         if (sent < 0) {
             if (errno == EINTR)
                 continue;

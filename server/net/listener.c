@@ -99,14 +99,17 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
     set_listening(true);
 }
 
-/* Without file descriptors the sockets would stay readable and the loop would spin: look away for a while. */
+/* Without file descriptors the sockets would stay readable and the loop would spin: look away for a
+ * while. */
 static void out_of_descriptors(void)
 {
     static int64_t last_said;
     int64_t now = time(NULL);
     if (now != last_said)
-        log_write(LOG_WARNING, "Cannot accept clients: %s; raise the limit of open files or lower "
-                               "maxclients", strerror(errno));
+        log_write(LOG_WARNING,
+            "Cannot accept clients: %s; raise the limit of open files or lower "
+            "maxclients",
+            strerror(errno));
     last_said = now;
     set_listening(false);
     struct timeval pause = { 0, PAUSE_MS * 1000 };
@@ -119,8 +122,8 @@ static void on_connect(evutil_socket_t listening, short what, void *arg)
     for (int i = 0; i < ACCEPTS_A_TURN; i++) {
         struct sockaddr_storage address;
         socklen_t len = sizeof(address);
-        int fd = accept4(
-            listening, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd =
+            accept4(listening, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             greet(fd, &address, is_unix);
             continue;
@@ -146,8 +149,8 @@ static bool open_unix(
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     if (strlen(path) >= sizeof(address.sun_path))
-        return error_set(error, "unixsocket: the path is longer than %zu bytes",
-            sizeof(address.sun_path) - 1);
+        return error_set(
+            error, "unixsocket: the path is longer than %zu bytes", sizeof(address.sun_path) - 1);
     strcpy(address.sun_path, path);
     strcpy(unix_socket_path, path);
     unlink(path);

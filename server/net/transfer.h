@@ -1,6 +1,7 @@
-/* recv and send without what a request does not need. read(2) and write(2) on a socket go through the file layer
- * (position lock, access checks, notification), and glibc's wrappers make every one of these calls a cancellation
- * point once there are threads; of a request of its own packet both together are some three percent. */
+/* recv and send without what a request does not need. read(2) and write(2) on a socket go through
+ * the file layer (position lock, access checks, notification), and glibc's wrappers make every one
+ * of these calls a cancellation point once there are threads; of a request of its own packet both
+ * together are some three percent. */
 #ifndef SERVER_NET_TRANSFER_H
 #define SERVER_NET_TRANSFER_H
 

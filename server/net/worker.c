@@ -1,10 +1,12 @@
-/* The turn. libevent tells which sockets can be read: each is read once into its connection's buffer. When all are
- * read, the requests of all these connections are run in windows: for a window of requests the memory that they
- * will touch is asked for in stages, first the slots, then the buckets, then the entries, so that the processor
- * waits for many cache lines at once instead of for one after the other. Then the replies are written.
+/* The turn. libevent tells which sockets can be read: each is read once into its connection's
+ * buffer. When all are read, the requests of all these connections are run in windows: for a window
+ * of requests the memory that they will touch is asked for in stages, first the slots, then the
+ * buckets, then the entries, so that the processor waits for many cache lines at once instead of
+ * for one after the other. Then the replies are written.
  *
- * Within a window the requests of one connection stand in their order. When one must wait (parked, or told to
- * retry) those behind it are dropped from the window and read again from the input later. */
+ * Within a window the requests of one connection stand in their order. When one must wait (parked,
+ * or told to retry) those behind it are dropped from the window and read again from the input
+ * later. */
 #include "server/net/worker.h"
 
 #include "common/memory.h"
@@ -13,10 +15,10 @@
 #include "server/command/condition.h"
 #include "server/command/dispatch.h"
 #include "server/config.h"
+#include "server/info.h"
 #include "server/journal/aof.h"
 #include "server/journal/gate.h"
 #include "server/journal/journal.h"
-#include "server/info.h"
 #include "server/log.h"
 #include "server/mailbox.h"
 #include "server/net/listener.h"
@@ -26,8 +28,8 @@
 #include <unistd.h>
 
 enum {
-    WINDOW = 32,      /* requests under way at once */
-    WINDOW_ARGS = 8,  /* requests with more arguments run alone */
+    WINDOW = 32,     /* requests under way at once */
+    WINDOW_ARGS = 8, /* requests with more arguments run alone */
     TICK_MS = 100,
 };
 
@@ -107,13 +109,13 @@ static void add_request(
     struct worker *worker, struct window *window, struct connection *connection, const char *start)
 {
     struct resp_reader *reader = &connection->reader;
-    struct request request = { .session = &connection->session,
-        .argv = reader->argv,
-        .argc = (int)reader->argc };
+    struct request request = {
+        .session = &connection->session, .argv = reader->argv, .argc = (int)reader->argc
+    };
     bool is_array = *start == '*';
     if (is_array)
-        request.raw = (struct bytes){ start,
-            (size_t)(connection->input.data + connection->parsed - start) };
+        request.raw =
+            (struct bytes){ start, (size_t)(connection->input.data + connection->parsed - start) };
     if (is_array && reader->argc <= WINDOW_ARGS) {
         struct bytes *args = window->args[window->count];
         memcpy(args, reader->argv, reader->argc * sizeof(*args));
@@ -122,9 +124,11 @@ static void add_request(
     dispatch_prepare(worker->executor, &request);
     window->ends[window->count] = connection->parsed;
     window->requests[window->count++] = request;
-    /* The arguments of the others lie in the reader, and only until it reads on. Before a password is given each
-     * request runs at once: what may follow depends on whether it was the right one. */
-    if (window->count == WINDOW || request.argv == reader->argv || session_needs_password(request.session))
+    /* The arguments of the others lie in the reader, and only until it reads on. Before a password
+     * is given each request runs at once: what may follow depends on whether it was the right one.
+     */
+    if (window->count == WINDOW || request.argv == reader->argv ||
+        session_needs_password(request.session))
         run_window(worker, window);
 }
 
@@ -144,14 +148,14 @@ static void parse(struct worker *worker, struct window *window, struct connectio
     struct buffer *input = &connection->input;
     struct resp_reader *reader = &connection->reader;
     int64_t bulk_max = config_number(CONFIG_PROTO_MAX_BULK_LEN);
-    reader->bulk_max = bulk_max < UINT32_MAX ? bulk_max : UINT32_MAX; /* what the length of a key may be */
+    reader->bulk_max =
+        bulk_max < UINT32_MAX ? bulk_max : UINT32_MAX; /* what the length of a key may be */
     while (connection->parsed < input->len && !is_blocked(connection)) {
         reader->strict_bounds = condition_all() & CONDITION_PASSWORD;
         reader->authenticated = connection->session.flags & SESSION_AUTHENTICATED;
         const char *start = input->data + connection->parsed;
         size_t used;
-        enum resp_status status =
-            resp_read(reader, start, input->len - connection->parsed, &used);
+        enum resp_status status = resp_read(reader, start, input->len - connection->parsed, &used);
         if (status == RESP_MORE)
             break;
         if (status == RESP_ERROR) {
@@ -185,7 +189,8 @@ static void tidy_input(struct connection *connection)
     connection->consumed = 0;
 }
 
-/* A client that does not wait for its answers, while it has to wait itself, is read no further than this. */
+/* A client that does not wait for its answers, while it has to wait itself, is read no further than
+ * this. */
 static void bound_input(struct connection *connection)
 {
     enum { ENOUGH = 1024 * 1024 };
@@ -241,17 +246,16 @@ static void retry_waiting(struct executor *executor)
 
 /* ---- Writing ---- */
 
-/* Under appendfsync always nobody sees a reply before all that was written by then is on the disk: a reader might
- * have seen what another has written. */
+/* Under appendfsync always nobody sees a reply before all that was written by then is on the disk:
+ * a reader might have seen what another has written. */
 static bool must_hold(struct worker *worker, struct connection *connection)
 {
     if (connection->stream)
         return false;
-    /* While the disk fails only those wait who have written what it lacks: the others shall hear -MISCONF, and may
-     * read. */
+    /* While the disk fails only those wait who have written what it lacks: the others shall hear
+     * -MISCONF, and may read. */
     bool failing = aof_errno(net.aof) != 0;
-    int64_t offset =
-        failing ? (int64_t)connection->session.write_offset : connection->held_offset;
+    int64_t offset = failing ? (int64_t)connection->session.write_offset : connection->held_offset;
     return !gate_wait(worker->listener, offset, 1);
 }
 
@@ -343,8 +347,8 @@ static void close_idle(struct worker *worker, int64_t now)
             connection_close(connection);
         } else if (connection->stream) {
             continue;
-        } else if (timeout > 0 && now - session->active_ms > timeout &&
-                   !connection->waiting && !(session->flags & SESSION_PARKED)) {
+        } else if (timeout > 0 && now - session->active_ms > timeout && !connection->waiting &&
+                   !(session->flags & SESSION_PARKED)) {
             log_write(LOG_VERBOSE, "Closing idle client");
             connection_close(connection);
         } else if (connection->writing) {
@@ -471,7 +475,7 @@ static void *run(void *arg)
 static bool worker_init(struct worker *worker, unsigned number, struct error *error)
 {
     struct event_config *config = event_config_new();
-    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
     worker->base = event_base_new_with_config(config);
     event_config_free(config);
     if (!worker->base)
@@ -589,8 +593,8 @@ struct newcomer {
 static void adopt(void *arg)
 {
     struct newcomer *newcomer = arg;
-    connection_create(newcomer->worker, newcomer->fd, newcomer->peer, newcomer->local,
-        newcomer->unix_socket);
+    connection_create(
+        newcomer->worker, newcomer->fd, newcomer->peer, newcomer->local, newcomer->unix_socket);
     counter_add(&newcomer->worker->executor->counters.connections_accepted, 1);
     atomic_fetch_sub(&newcomer->worker->load, 1); /* counted twice since net_adopt */
     free(newcomer);

@@ -1,5 +1,6 @@
-/* A worker: a thread with an event loop, the connections that it was given, and a mailbox. Its turn has three
- * phases: read every connection that is ready, run the commands that came, write the replies. */
+/* A worker: a thread with an event loop, the connections that it was given, and a mailbox. Its turn
+ * has three phases: read every connection that is ready, run the commands that came, write the
+ * replies. */
 #ifndef SERVER_NET_WORKER_H
 #define SERVER_NET_WORKER_H
 
@@ -17,14 +18,14 @@ struct worker {
     struct event_base *base;
     pthread_t thread;
     unsigned number;
-    atomic_uint load;              /* connections; read by the listener */
+    atomic_uint load;               /* connections; read by the listener */
     struct connection *connections; /* all; owner: the worker */
     struct connection *by_id[WORKER_INDEX];
-    struct connection_list ready;  /* with requests to run */
-    struct connection_list flush;  /* with replies to send */
-    struct connection *dead;       /* to be freed at the end of the turn */
-    atomic_size_t waiting;         /* connections whose request waits to be retried; INFO reads it */
-    struct buffer *pool;           /* input buffers that are not in use */
+    struct connection_list ready; /* with requests to run */
+    struct connection_list flush; /* with replies to send */
+    struct connection *dead;      /* to be freed at the end of the turn */
+    atomic_size_t waiting;        /* connections whose request waits to be retried; INFO reads it */
+    struct buffer *pool;          /* input buffers that are not in use */
     size_t pool_count;
     struct gate_listener *listener; /* wakes us when the journal is safe further on */
     struct mailbox *mailbox;
@@ -49,7 +50,8 @@ void net_finish(void);
 
 unsigned net_worker_count(void);
 struct worker *net_worker(unsigned number);
-/* The event base of worker 0, for listeners, signals and timers of the process. Before net_run, or in worker 0. */
+/* The event base of worker 0, for listeners, signals and timers of the process. Before net_run, or
+ * in worker 0. */
 struct event_base *net_main_base(void);
 
 /* Runs fn(arg) in the worker's thread. From any thread; in order. */

@@ -47,6 +47,7 @@ void applier_reset(struct applier *applier, int database)
     resp_reader_reset(&applier->reader);
     applier->parsed = 0;
     applier->wants_ack = false;
+    applier->offset = journal_offset(applier->executor->journal);
     if (database >= 0 && (unsigned)database < store_databases(applier->executor->store))
         applier->session.database = (unsigned)database;
     turn_begin(applier->executor->turn);
@@ -148,11 +149,14 @@ static bool note_applied(
     struct applier *applier, const struct buffer *input, size_t applied, struct error *error)
 {
     struct journal *journal = applier->executor->journal;
-    int64_t before = journal_offset(journal);
     int64_t after = journal_append_stream(journal, (struct bytes){ input->data, applied });
     atomic_store_explicit(&stream_database, (int)applier->session.database, memory_order_relaxed);
-    return after == before + (int64_t)applied ||
-           error_set(error, "the journal of this replica has been written by somebody else");
+    applier->offset += (int64_t)applied;
+    return after == applier->offset ||
+           error_set(error,
+               "the journal of this replica has been written by somebody else: its "
+               "offset is %lld instead of %lld",
+               (long long)after, (long long)applier->offset);
 }
 
 enum apply_result applier_run(

@@ -11,6 +11,7 @@ struct applier {
     struct session session; /* of the primary */
     struct resp_reader reader;
     size_t parsed;  /* bytes of the input that have been run or queued by MULTI */
+    int64_t offset; /* that the journal has when nobody else writes to it */
     bool wants_ack; /* the primary has asked how far we are (GETACK) */
 };
 

@@ -52,6 +52,7 @@ struct link {
     struct link_target target;
     struct primary_socket socket;
     struct applier applier;
+    struct position left; /* where the last stream ended; id empty: there was none */
     struct buffer out;    /* acknowledgements on their way */
     int64_t heard_ms;     /* monotonic: the last byte from the primary */
     int64_t ack_ms;       /* monotonic: the last acknowledgement to it */
@@ -243,15 +244,23 @@ enum end {
     END_GIVEN_UP, /* another try would end the same way */
 };
 
-/* Where this node stands, if anybody can know: offsets count while there is a backlog. */
-static struct position position_now(void)
+/* Where this node stands, if anybody can know: offsets count while there is a backlog, and are the
+ * history's while nobody but the link has written in its name. */
+static struct position position_now(struct link *link)
 {
     struct position position = { "", 0 };
-    if (journal_backlog(journal).active) {
-        struct journal_history history = journal_history(journal);
-        memcpy(position.id, history.id, sizeof(position.id));
-        position.offset = journal_offset(journal);
+    if (!journal_backlog(journal).active)
+        return position;
+    struct journal_history history = journal_history(journal);
+    int64_t offset = journal_offset(journal);
+    if (strcmp(history.id, link->left.id) == 0 && offset != link->left.offset) {
+        log_write(LOG_WARNING, "This replica was written to at offset %lld: it needs a full sync",
+            (long long)link->left.offset);
+        journal_backlog_stop(journal);
+        return position;
     }
+    memcpy(position.id, history.id, sizeof(position.id));
+    position.offset = offset;
     return position;
 }
 
@@ -329,7 +338,7 @@ static enum end stream(struct link *link, struct error *error)
 static enum end talk(struct link *link, struct error *error)
 {
     int timeout_ms = (int)config_number(CONFIG_REPL_TIMEOUT) * 1000;
-    struct position have = position_now(), answer;
+    struct position have = position_now(link), answer;
     enum end end = END_RETRY;
     set_state(link, REPLICATION_HANDSHAKE);
     switch (handshake(&link->socket, &link->target, &have, &answer, timeout_ms, error)) {
@@ -346,7 +355,12 @@ static enum end talk(struct link *link, struct error *error)
     case HANDSHAKE_FAILED:
         return END_RETRY;
     }
-    return link->connected_ms ? stream(link, error) : end;
+    if (!link->connected_ms)
+        return end;
+    memcpy(link->left.id, answer.id, sizeof(link->left.id));
+    end = stream(link, error);
+    link->left.offset = link->applier.offset;
+    return end;
 }
 
 static enum end connect_once(struct link *link, struct error *error)

@@ -126,8 +126,8 @@ struct entry *entry_with_expiry(struct entry *entry, int64_t expiry)
         return entry;
     }
     bool out_of_line = entry->flags & ENTRY_OUT_OF_LINE;
-    struct entry *other =
-        make(entry_key(entry), entry->type, entry->encoding, expiry, out_of_line, entry->inline_len);
+    struct entry *other = make(
+        entry_key(entry), entry->type, entry->encoding, expiry, out_of_line, entry->inline_len);
     if (out_of_line)
         entry_set_value(other, entry_value(entry));
     else

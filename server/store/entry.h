@@ -1,9 +1,10 @@
 /* An entry: a key, its value and when it expires, in one allocation where the value is small.
  *
- *   header 12 bytes | expiry 8 (if it has one) | value pointer 8 (if out of line) | key | inline value
+ *   header 12 bytes | expiry 8 (if it has one) | value pointer 8 (if out of line) | key | inline
+ * value
  *
- * 16 bytes of key and 32 of value make 60 bytes: one cache line. Everything in an entry is guarded by the
- * lock of its slot, but for an entry that no table holds yet: that is its maker's. */
+ * 16 bytes of key and 32 of value make 60 bytes: one cache line. Everything in an entry is guarded
+ * by the lock of its slot, but for an entry that no table holds yet: that is its maker's. */
 #ifndef SERVER_STORE_ENTRY_H
 #define SERVER_STORE_ENTRY_H
 
@@ -13,8 +14,9 @@
 #include <stdint.h>
 
 enum entry_flag {
-    ENTRY_EXPIRES = 1,     /* the expiry is there */
-    ENTRY_OUT_OF_LINE = 2, /* the value is a pointer to what its type says (a string: struct blob) */
+    ENTRY_EXPIRES = 1, /* the expiry is there */
+    ENTRY_OUT_OF_LINE =
+        2, /* the value is a pointer to what its type says (a string: struct blob) */
 };
 
 enum {
@@ -23,7 +25,8 @@ enum {
 };
 
 struct entry {
-    uint32_t access : 24; /* seconds of the access clock, or LFU's counter (see access.h of the policy) */
+    uint32_t access : 24; /* seconds of the access clock, or LFU's counter (see access.h of the
+                             policy) */
     uint32_t flags : 8;
     uint8_t type : 4;
     uint8_t encoding : 4;
@@ -33,14 +36,16 @@ struct entry {
     char data[];
 } __attribute__((packed, aligned(4)));
 
-/* Makers. The entry belongs to the caller until a slot takes it. expiry: Unix time in ms or ENTRY_NO_EXPIRY. */
+/* Makers. The entry belongs to the caller until a slot takes it. expiry: Unix time in ms or
+ * ENTRY_NO_EXPIRY. */
 
-/* A string as SET keeps it: an integer that fits becomes ENCODING_INT, what is short lies inline. */
+/* A string as SET keeps it: an integer that fits becomes ENCODING_INT, what is short lies inline.
+ */
 struct entry *entry_create_string(struct bytes key, struct bytes value, int64_t expiry);
 /* The same, but never an integer: what INCRBYFLOAT makes. */
 struct entry *entry_create_text(struct bytes key, struct bytes value, int64_t expiry);
-/* A string that is never turned into a number and says "raw" (as after APPEND or SETRANGE). Takes over the
- * blob's reference where blob is not NULL; else value is copied. */
+/* A string that is never turned into a number and says "raw" (as after APPEND or SETRANGE). Takes
+ * over the blob's reference where blob is not NULL; else value is copied. */
 struct entry *entry_create_raw(
     struct bytes key, struct bytes value, struct blob *blob, int64_t expiry);
 struct entry *entry_create_integer(struct bytes key, int64_t value, int64_t expiry);
@@ -51,20 +56,22 @@ struct entry *entry_create_value(
 /* The same value under another key and expiry: out of line values are shared through their type. */
 struct entry *entry_copy(const struct entry *entry, struct bytes key, int64_t expiry);
 
-/* The same key and value with another expiry. An entry that has room for it already is changed in place and
- * returned; else a new one is returned that has taken over the value, and the old one is a shell that the
- * caller frees with entry_free_shell once no table points to it. */
+/* The same key and value with another expiry. An entry that has room for it already is changed in
+ * place and returned; else a new one is returned that has taken over the value, and the old one is
+ * a shell that the caller frees with entry_free_shell once no table points to it. */
 struct entry *entry_with_expiry(struct entry *entry, int64_t expiry);
 
-void entry_free(struct entry *entry);       /* with its value */
-void entry_free_shell(struct entry *entry); /* without what lies out of line */
+void entry_free(struct entry *entry);           /* with its value */
+void entry_free_shell(struct entry *entry);     /* without what lies out of line */
 size_t entry_memory(const struct entry *entry); /* bytes allocated, value included */
 
-/* The bytes of a string. For ENCODING_INT they are written to scratch (of NUMBER_TEXT_MAX bytes). */
+/* The bytes of a string. For ENCODING_INT they are written to scratch (of NUMBER_TEXT_MAX bytes).
+ */
 struct bytes entry_string(const struct entry *entry, char *scratch);
-int64_t entry_integer(const struct entry *entry);                 /* of ENCODING_INT */
-void entry_set_integer(struct entry *entry, int64_t value);       /* of ENCODING_INT */
-/* Overwrites the inline bytes with as many others, as SET with a value of the same kind and length does. */
+int64_t entry_integer(const struct entry *entry);           /* of ENCODING_INT */
+void entry_set_integer(struct entry *entry, int64_t value); /* of ENCODING_INT */
+/* Overwrites the inline bytes with as many others, as SET with a value of the same kind and length
+ * does. */
 bool entry_overwrite_string(struct entry *entry, struct bytes value);
 
 static inline size_t entry_expiry_size(const struct entry *entry)

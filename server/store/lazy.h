@@ -4,11 +4,13 @@
 
 #include "server/store/table.h"
 
-/* Frees now what is cheap to free, hands the rest to the background thread (started when first needed). */
+/* Frees now what is cheap to free, hands the rest to the background thread (started when first
+ * needed). */
 void lazy_free_entry(struct entry *entry);
 void lazy_free_table(struct table table);
 
-/* Allocations waiting to be freed, and freed so far (lazyfree_pending_objects, lazyfreed_objects). */
+/* Allocations waiting to be freed, and freed so far (lazyfree_pending_objects, lazyfreed_objects).
+ */
 size_t lazy_pending(void);
 size_t lazy_freed(void);
 

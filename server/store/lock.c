@@ -1,5 +1,5 @@
-/* A mutex in one word, after Ulrich Drepper's "Futexes Are Tricky" (mutex 2): the third state says that
- * somebody may be asleep, so that a release without waiters needs no system call. */
+/* A mutex in one word, after Ulrich Drepper's "Futexes Are Tricky" (mutex 2): the third state says
+ * that somebody may be asleep, so that a release without waiters needs no system call. */
 #include "server/store/lock.h"
 
 #include <linux/futex.h>

@@ -1,5 +1,6 @@
-/* The lock of a slot: four bytes, so that it shares a cache line with what it guards. Free it costs one
- * atomic exchange; contended, the waiters sleep in the kernel (futex). Not recursive, not fair. */
+/* The lock of a slot: four bytes, so that it shares a cache line with what it guards. Free it costs
+ * one atomic exchange; contended, the waiters sleep in the kernel (futex). Not recursive, not fair.
+ */
 #ifndef SERVER_STORE_LOCK_H
 #define SERVER_STORE_LOCK_H
 
@@ -30,8 +31,7 @@ static inline void slot_lock_acquire(struct slot_lock *lock)
 
 static inline void slot_lock_release(struct slot_lock *lock)
 {
-    if (__builtin_expect(
-            atomic_exchange_explicit(&lock->state, 0, memory_order_release) == 2, 0))
+    if (__builtin_expect(atomic_exchange_explicit(&lock->state, 0, memory_order_release) == 2, 0))
         slot_lock_wake(lock);
 }
 

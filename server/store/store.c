@@ -12,8 +12,8 @@ _Static_assert(sizeof(struct slot) == 64, "a slot is one cache line");
 
 enum { TALLIES = 16 };
 
-/* Counts kept apart by thread, so that workers do not pull one cache line to and fro: each adds to the
- * tally that its thread was dealt, a reader sums. */
+/* Counts kept apart by thread, so that workers do not pull one cache line to and fro: each adds to
+ * the tally that its thread was dealt, a reader sums. */
 struct tally {
     _Atomic int64_t keys, expires;
 } __attribute__((aligned(64)));
@@ -21,8 +21,8 @@ struct tally {
 struct store {
     unsigned databases;
     uint64_t seed;
-    struct slot *slots;     /* databases * SLOT_COUNT */
-    struct tally *tallies;  /* databases * TALLIES */
+    struct slot *slots;    /* databases * SLOT_COUNT */
+    struct tally *tallies; /* databases * TALLIES */
     /* Written while all turns are stopped, read by all in their turns. */
     const struct store_snapshot *_Atomic snapshot;
     _Atomic uint8_t generation;
@@ -52,8 +52,7 @@ struct store *store_create(unsigned databases)
     struct store *store = memory_alloc_zeroed(1, sizeof(*store));
     store->databases = databases;
     size_t size = (size_t)databases * SLOT_COUNT * sizeof(struct slot);
-    store->slots =
-        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    store->slots = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (store->slots == MAP_FAILED)
         memory_exhausted(size);
     size = (size_t)databases * TALLIES * sizeof(struct tally);
@@ -146,8 +145,8 @@ void store_will_change(struct store *store, struct slot *slot, struct entry *ent
     uint8_t generation = store_generation(store);
     if (slot->walked == generation || entry->generation == generation)
         return;
-    snapshot->preserve(snapshot->arg, store_slot_database(store, slot),
-        store_slot_number(store, slot), entry);
+    snapshot->preserve(
+        snapshot->arg, store_slot_database(store, slot), store_slot_number(store, slot), entry);
     entry->generation = generation;
 }
 
@@ -156,8 +155,7 @@ static inline int expires(const struct entry *entry)
     return entry->flags & ENTRY_EXPIRES ? 1 : 0;
 }
 
-table_cell *store_insert(
-    struct store *store, struct slot *slot, uint64_t hash, struct entry *entry)
+table_cell *store_insert(struct store *store, struct slot *slot, uint64_t hash, struct entry *entry)
 {
     entry->generation = store_generation(store);
     slot->expires += (uint32_t)expires(entry);
@@ -210,8 +208,8 @@ struct table store_take_table(struct store *store, struct slot *slot)
     slot->expires = 0;
     const struct store_snapshot *snapshot = atomic_load(&store->snapshot);
     if (snapshot && slot->walked != store_generation(store)) {
-        snapshot->preserve_table(snapshot->arg, store_slot_database(store, slot),
-            store_slot_number(store, slot), table);
+        snapshot->preserve_table(
+            snapshot->arg, store_slot_database(store, slot), store_slot_number(store, slot), table);
         return (struct table){ 0 };
     }
     return table;
@@ -222,8 +220,8 @@ static int64_t sum(const struct store *store, unsigned database, bool of_expires
     int64_t total = 0;
     for (unsigned i = 0; i < TALLIES; i++) {
         struct tally *tally = &store->tallies[database * TALLIES + i];
-        total += atomic_load_explicit(
-            of_expires ? &tally->expires : &tally->keys, memory_order_relaxed);
+        total +=
+            atomic_load_explicit(of_expires ? &tally->expires : &tally->keys, memory_order_relaxed);
     }
     return total;
 }

@@ -1,7 +1,8 @@
-/* The key space: for every database 16384 slots, each with a lock, a hash table and a state of its own.
+/* The key space: for every database 16384 slots, each with a lock, a hash table and a state of its
+ * own.
  *
- * Rules of the locks: a thread holds one slot lock, or several that store_lock_many took; everything in
- * struct slot and in its entries is read and written under the slot's lock only. */
+ * Rules of the locks: a thread holds one slot lock, or several that store_lock_many took;
+ * everything in struct slot and in its entries is read and written under the slot's lock only. */
 #ifndef SERVER_STORE_STORE_H
 #define SERVER_STORE_STORE_H
 
@@ -9,7 +10,8 @@
 #include "server/store/lock.h"
 #include "server/store/table.h"
 
-/* Who serves the slot: written by the cluster under the slot's lock, read by every command under it. */
+/* Who serves the slot: written by the cluster under the slot's lock, read by every command under
+ * it. */
 enum slot_serving {
     SLOT_MINE,      /* zero: without a cluster all slots are served here */
     SLOT_MIGRATING, /* mine, but keys that are gone are asked for elsewhere */
@@ -21,12 +23,12 @@ enum slot_serving {
 /* One cache line. `watches` and `transit` are what few slots have, NULL as a rule. */
 struct slot {
     struct slot_lock lock;
-    uint8_t serving;        /* enum slot_serving */
-    uint8_t walked;         /* the snapshot generation that is through with this slot */
+    uint8_t serving; /* enum slot_serving */
+    uint8_t walked;  /* the snapshot generation that is through with this slot */
     struct table table;
-    uint32_t expires;       /* entries that have an expiry */
-    bool in_transit;        /* MIGRATE has keys of it under way: see command/transit.h */
-    struct watch *watches;  /* keys under WATCH: see command/watch.h */
+    uint32_t expires;      /* entries that have an expiry */
+    bool in_transit;       /* MIGRATE has keys of it under way: see command/transit.h */
+    struct watch *watches; /* keys under WATCH: see command/watch.h */
 } __attribute__((aligned(64)));
 
 struct store;
@@ -43,8 +45,8 @@ unsigned store_slot_number(const struct store *store, const struct slot *slot);
 /* The hash of a key, seeded anew for each process. */
 uint64_t store_hash(const struct store *store, struct bytes key);
 
-/* Takes the locks of several slots of one store, in ascending order; the array is sorted and cleared of
- * duplicates, the new count returned. The one way to hold more than one. */
+/* Takes the locks of several slots of one store, in ascending order; the array is sorted and
+ * cleared of duplicates, the new count returned. The one way to hold more than one. */
 size_t store_lock_many(struct slot **slots, size_t count);
 void store_unlock_many(struct slot **slots, size_t count);
 
@@ -62,7 +64,8 @@ void store_remove(struct store *store, struct slot *slot, uint64_t hash, table_c
 void store_will_change(struct store *store, struct slot *slot, struct entry *entry);
 /* Sets or removes (ENTRY_NO_EXPIRY) the expiry; the entry may move: the cell tells where it is. */
 void store_set_expiry(struct store *store, struct slot *slot, table_cell *cell, int64_t expiry);
-/* Takes the whole table out of the slot and leaves it empty; the caller frees it (lazy_free_table). */
+/* Takes the whole table out of the slot and leaves it empty; the caller frees it (lazy_free_table).
+ */
 struct table store_take_table(struct store *store, struct slot *slot);
 
 /* Keys, and keys with an expiry, of a database; needs no lock, may be a moment old. */
@@ -71,14 +74,15 @@ int64_t store_expires_count(const struct store *store, unsigned database);
 
 /* --- Snapshots: the state at one moment, while writes go on. ---
  *
- * store_snapshot_begin is called while all turns are stopped (turn.h). It makes a new generation: entries
- * made from now on carry its number, those of before do not. The walk goes through all slots of all
- * databases; when it has written an entry it sets entry->generation to the current one, and when it is
- * through with a slot it sets slot->walked, both under the slot's lock. Whoever changes or removes an entry
- * of an older generation in a slot not yet walked first hands it to `preserve`, under the slot's lock:
- * preserve copies what it needs (large values by type_of()->share) and returns quickly. A table that is
- * taken out whole goes to preserve_table if the slot was not yet walked: that one owns the table then
- * and writes the entries of older generations in it. */
+ * store_snapshot_begin is called while all turns are stopped (turn.h). It makes a new generation:
+ * entries made from now on carry its number, those of before do not. The walk goes through all
+ * slots of all databases; when it has written an entry it sets entry->generation to the current
+ * one, and when it is through with a slot it sets slot->walked, both under the slot's lock. Whoever
+ * changes or removes an entry of an older generation in a slot not yet walked first hands it to
+ * `preserve`, under the slot's lock: preserve copies what it needs (large values by
+ * type_of()->share) and returns quickly. A table that is taken out whole goes to preserve_table if
+ * the slot was not yet walked: that one owns the table then and writes the entries of older
+ * generations in it. */
 struct store_snapshot {
     void (*preserve)(void *arg, unsigned database, unsigned slot, const struct entry *entry);
     void (*preserve_table)(void *arg, unsigned database, unsigned slot, struct table table);
@@ -88,6 +92,7 @@ struct store_snapshot {
 void store_snapshot_begin(struct store *store, const struct store_snapshot *snapshot);
 /* All turns are stopped, or all slots have been walked. */
 void store_snapshot_end(struct store *store);
-uint8_t store_generation(const struct store *store); /* of the newest snapshot; never 0 once one began */
+uint8_t store_generation(
+    const struct store *store); /* of the newest snapshot; never 0 once one began */
 
 #endif

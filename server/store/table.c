@@ -7,10 +7,10 @@
 #define LINK UINT64_C(1)
 
 enum {
-    FULL = 6,          /* entries a bucket on average at which the table grows */
-    SPARSE = 1,        /* and below which it shrinks */
-    AT_ONCE = 64,      /* tables of up to so many buckets are moved in one go */
-    STEP = 4,          /* old buckets moved by each write else */
+    FULL = 6,     /* entries a bucket on average at which the table grows */
+    SPARSE = 1,   /* and below which it shrinks */
+    AT_ONCE = 64, /* tables of up to so many buckets are moved in one go */
+    STEP = 4,     /* old buckets moved by each write else */
 };
 
 static inline uint64_t tag_of(uint64_t hash)
@@ -158,8 +158,8 @@ static void resize(struct table *table, uint32_t count, table_hash_fn *rehash, c
         move_some(table, table->old_count, rehash, arg);
 }
 
-table_cell *table_insert(struct table *table, uint64_t hash, struct entry *entry,
-    table_hash_fn *rehash, const void *arg)
+table_cell *table_insert(
+    struct table *table, uint64_t hash, struct entry *entry, table_hash_fn *rehash, const void *arg)
 {
     if (!table->buckets) {
         table->buckets = buckets_alloc(1);
@@ -197,8 +197,8 @@ static void chain_trim(struct bucket *head)
     }
 }
 
-void table_remove(struct table *table, uint64_t hash, table_cell *cell, table_hash_fn *rehash,
-    const void *arg)
+void table_remove(
+    struct table *table, uint64_t hash, table_cell *cell, table_hash_fn *rehash, const void *arg)
 {
     *cell = 0;
     table->used--;
@@ -248,8 +248,8 @@ uint64_t table_scan(
         uint64_t end = position_after(index, table->bucket_count);
         count += chain_visit(&table->buckets[index], visit, arg);
         if (table->old_buckets) {
-            /* All old buckets that share a hash with the new one, whole: the end moves to the last's end
-             * only where that lies before the new one's, so nothing is passed over. */
+            /* All old buckets that share a hash with the new one, whole: the end moves to the
+             * last's end only where that lies before the new one's, so nothing is passed over. */
             uint64_t first = position * table->old_count >> 32;
             uint64_t last = (end - 1) * table->old_count >> 32;
             for (uint64_t old = first; old <= last; old++)

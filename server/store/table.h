@@ -1,14 +1,15 @@
-/* The hash table of one slot. A bucket is one cache line of eight cells; a cell is the pointer to an entry
- * with 16 bits of its hash in the unused top bits, so that a probe that misses touches nothing but the
- * line, and one that hits goes to the right entry but once in some 8,000 times. A bucket that overflows
- * turns its last cell into a link to one more bucket.
+/* The hash table of one slot. A bucket is one cache line of eight cells; a cell is the pointer to
+ * an entry with 16 bits of its hash in the unused top bits, so that a probe that misses touches
+ * nothing but the line, and one that hits goes to the right entry but once in some 8,000 times. A
+ * bucket that overflows turns its last cell into a link to one more bucket.
  *
- * The bucket of a hash is (upper half of the hash * number of buckets) >> 32. So buckets are in the order
- * of the hashes whatever their number: tables grow by a third or a half instead of doubling, and a scan's
- * cursor, a position on the scale of hashes, stays good while the table changes its size.
+ * The bucket of a hash is (upper half of the hash * number of buckets) >> 32. So buckets are in the
+ * order of the hashes whatever their number: tables grow by a third or a half instead of doubling,
+ * and a scan's cursor, a position on the scale of hashes, stays good while the table changes its
+ * size.
  *
- * A large table grows in small steps: `moved` buckets of the old one have gone over; each write moves some
- * more. A table is guarded by the lock of its slot. */
+ * A large table grows in small steps: `moved` buckets of the old one have gone over; each write
+ * moves some more. A table is guarded by the lock of its slot. */
 #ifndef SERVER_STORE_TABLE_H
 #define SERVER_STORE_TABLE_H
 
@@ -46,16 +47,16 @@ static inline uint32_t table_bucket_index(uint64_t hash, uint32_t count)
 /* The cell of the entry with this key, or NULL. */
 table_cell *table_find(const struct table *table, uint64_t hash, struct bytes key);
 
-/* The key is not there. The table owns the entry from now on; returns its cell. rehash gives the hash of any entry's key,
- * wanted where the table grows. */
+/* The key is not there. The table owns the entry from now on; returns its cell. rehash gives the
+ * hash of any entry's key, wanted where the table grows. */
 typedef uint64_t table_hash_fn(const void *arg, struct bytes key);
 table_cell *table_insert(struct table *table, uint64_t hash, struct entry *entry,
     table_hash_fn *rehash, const void *arg);
 /* Puts another entry with the same key into the cell; the old one is the caller's. */
 void table_replace(table_cell *cell, struct entry *entry);
 /* Empties the cell; the entry is the caller's. May shrink the table. */
-void table_remove(struct table *table, uint64_t hash, table_cell *cell, table_hash_fn *rehash,
-    const void *arg);
+void table_remove(
+    struct table *table, uint64_t hash, table_cell *cell, table_hash_fn *rehash, const void *arg);
 
 /* Asks the processor for the bucket, and for the entry that the tag points at. */
 static inline void table_prefetch_bucket(const struct table *table, uint64_t hash)
@@ -65,16 +66,17 @@ static inline void table_prefetch_bucket(const struct table *table, uint64_t has
 }
 void table_prefetch_entry(const struct table *table, uint64_t hash);
 
-/* Calls visit for the entries whose hash lies at or after the position (the upper half of a hash), a
- * bucket at least and then until `enough` have been visited; returns the position to go on with, or
- * TABLE_SCAN_END. An entry that is there during a whole scan is visited at least once. visit may change
- * the entry but neither insert nor remove. */
+/* Calls visit for the entries whose hash lies at or after the position (the upper half of a hash),
+ * a bucket at least and then until `enough` have been visited; returns the position to go on with,
+ * or TABLE_SCAN_END. An entry that is there during a whole scan is visited at least once. visit may
+ * change the entry but neither insert nor remove. */
 #define TABLE_SCAN_END (UINT64_C(1) << 32)
 typedef void table_visit_fn(void *arg, table_cell *cell);
 uint64_t table_scan(
     const struct table *table, uint64_t position, size_t enough, table_visit_fn *visit, void *arg);
 
-/* Some entry, each with about the same likelihood; NULL where the table is empty. random is any number. */
+/* Some entry, each with about the same likelihood; NULL where the table is empty. random is any
+ * number. */
 struct entry *table_random(const struct table *table, uint64_t random);
 
 /* Frees buckets and entries. */

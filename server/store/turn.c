@@ -9,12 +9,13 @@ struct turn_runner {
     char line[64 - sizeof(struct slot_lock)]; /* its own cache line */
 } __attribute__((aligned(64)));
 
-/* The runners there are; the first `count` are in use, and stay. Guarded by `stopping` for writing. */
+/* The runners there are; the first `count` are in use, and stay. Guarded by `stopping` for writing.
+ */
 static struct turn_runner runners[TURN_RUNNERS_MAX];
 static atomic_uint count;
 static pthread_mutex_t stopping = PTHREAD_MUTEX_INITIALIZER;
-/* How many want to stop all turns, or have: a runner that is busy would take its own lock again before the
- * one who waits for it has woken up, so it lets that one go first. */
+/* How many want to stop all turns, or have: a runner that is busy would take its own lock again
+ * before the one who waits for it has woken up, so it lets that one go first. */
 static atomic_uint wanted;
 
 struct turn_runner *turn_runner_create(void)

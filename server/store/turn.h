@@ -1,10 +1,11 @@
 /* Turns: how the threads that run commands agree on "between two commands".
  *
- * Every thread that runs commands (a worker, the applier of a primary's stream, the loader) is a runner.
- * It runs commands in turns, and holds its own lock, which nobody else wants as a rule, for the length of
- * one. Whoever needs a moment in which no command is under way anywhere (the start of a snapshot, a change
- * of role, the start of a pause) stops all turns: it takes the lock of every runner, in their order, does
- * its few instructions, and lets go. A stop waits for the longest turn and so lasts microseconds. */
+ * Every thread that runs commands (a worker, the applier of a primary's stream, the loader) is a
+ * runner. It runs commands in turns, and holds its own lock, which nobody else wants as a rule, for
+ * the length of one. Whoever needs a moment in which no command is under way anywhere (the start of
+ * a snapshot, a change of role, the start of a pause) stops all turns: it takes the lock of every
+ * runner, in their order, does its few instructions, and lets go. A stop waits for the longest turn
+ * and so lasts microseconds. */
 #ifndef SERVER_STORE_TURN_H
 #define SERVER_STORE_TURN_H
 

@@ -294,12 +294,104 @@ Test(console_batch, keys_at_both_ends_are_never_overwritten_unasked)
     cr_expect(says("is open"), "%s", said);
     cr_expect_eq(slotctl("-p %d check", first_port(cluster)), 1);
     cr_expect(says("open"), "%s", said);
-    cr_expect(says("repair: slotctl reshard --to"), "%s", said);
+    cr_expect(says(scratch_printf("reshard --to %s", node_id(target))), "%s", said);
     node_expect(source, "source", "GET {x}:key");
     cr_expect_eq(slotctl("-p %d reshard --to %s --range %u --replace --yes", first_port(cluster),
                      node_id(target), slot),
         0, "%s", said);
     node_expect(target, "source", "GET {x}:key");
+}
+
+/* Runs the command that check names for the slots that are open. */
+static void repair_as_check_says(const struct cluster *cluster)
+{
+    size_t i;
+    json_t *finding, *check = slotctl_json(1, "-p %d check", first_port(cluster));
+    const char *repair = NULL;
+    json_array_foreach(json_object_get(check, "findings"), i, finding)
+    {
+        if (strcmp(text_of(finding, "kind"), "open") == 0) {
+            repair = scratch_printf("%s", text_of(finding, "repair"));
+        }
+    }
+    json_decref(check);
+    cr_assert_not_null(repair, "%s", said);
+    cr_assert_eq(strncmp(repair, "slotctl ", 8), 0, "%s", repair);
+    cr_assert_eq(slotctl("%s --yes", repair + 8), 0, "%s: %s", repair, said);
+}
+
+/* A slot on its way to a node that hands its shard over: some keys have arrived there. */
+static void open_slot_survives_failover(void)
+{
+    enum { KEYS = 40, ARRIVED = 15 };
+    struct cluster *cluster = cluster_start(3, 1, "%s", "");
+    unsigned slot = slot_of_key(BYTES("{x}"));
+    struct node *source = cluster_owner_of_slot(cluster, slot);
+    struct node *target = source == cluster->nodes[1] ? cluster->nodes[2] : cluster->nodes[1];
+    struct node *other = cluster->nodes[0] == source ? cluster->nodes[3 - 1] : cluster->nodes[0];
+    wait_clean(cluster);
+    for (int i = 0; i < KEYS; i++) {
+        node_expect(source, "OK", "SET {x}:%d %d", i, i);
+    }
+    node_expect(target, "OK", "CLUSTER SETSLOT %u IMPORTING %s", slot, node_id(source));
+    node_expect(source, "OK", "CLUSTER SETSLOT %u MIGRATING %s", slot, node_id(target));
+    for (int i = 0; i < ARRIVED; i++) {
+        node_expect(source, "OK", "MIGRATE 127.0.0.1 %d {x}:%d 0 5000", node_port(target), i);
+    }
+    cr_assert_eq(
+        slotctl("-p %d failover %d --yes", first_port(cluster), node_port(target)), 0, "%s", said);
+    struct node *successor = cluster_replica_of(cluster, target);
+    successor = successor != NULL
+                    ? successor
+                    : cluster_owner_of_slot(cluster, target == cluster->nodes[1] ? 8000 : 16000);
+    cr_expect_eq(slotctl("-p %d reshard --to %d --range %u --yes", first_port(cluster),
+                     node_port(other), slot),
+        1, "keys would be left behind: %s", said);
+    cr_expect(says(node_id(successor)), "the way out is named: %s", said);
+
+    repair_as_check_says(cluster);
+    cr_expect_eq(cluster_owner_of_slot(cluster, slot), successor);
+    for (int i = 0; i < KEYS; i++) {
+        node_expect(successor, scratch_printf("%d", i), "GET {x}:%d", i);
+    }
+    wait_clean(cluster);
+}
+
+Test(console_batch, open_slot_survives_failover)
+{
+    open_slot_survives_failover();
+}
+
+Test(console_batch, open_slot_survives_failover_redis)
+{
+    setenv("SERVER", "redis-server", 1);
+    open_slot_survives_failover();
+}
+
+/* The node that it was on its way to is gone for good, and had nothing of it yet. */
+Test(console_batch, slot_whose_target_is_gone_goes_elsewhere)
+{
+    struct cluster *cluster = cluster_start(3, 0, "cluster-require-full-coverage no\n");
+    unsigned slot = slot_of_key(BYTES("{x}"));
+    struct node *source = cluster_owner_of_slot(cluster, slot);
+    struct node *gone = source == cluster->nodes[1] ? cluster->nodes[2] : cluster->nodes[1];
+    struct node *other = NULL;
+    for (int i = 0; i < 3; i++) {
+        other =
+            cluster->nodes[i] != source && cluster->nodes[i] != gone ? cluster->nodes[i] : other;
+    }
+    node_expect(source, "OK", "SET {x}:1 one");
+    node_expect(gone, "OK", "CLUSTER SETSLOT %u IMPORTING %s", slot, node_id(source));
+    node_expect(source, "OK", "CLUSTER SETSLOT %u MIGRATING %s", slot, node_id(gone));
+    node_kill(gone);
+    cr_expect_eq(slotctl("-p %d reshard --to %d --range %u --yes", node_port(source),
+                     node_port(other), slot),
+        0, "%s", said);
+    cr_expect(says("put back at"), "%s", said);
+    node_expect(other, "one", "GET {x}:1");
+    json_t *now = slotctl_json(1, "-p %d status", node_port(source));
+    cr_expect_eq(json_array_size(json_object_get(now, "slots_open")), 0, "%s", said);
+    json_decref(now);
 }
 
 /* --- failover, wait --- */
@@ -465,7 +557,7 @@ Test(console_batch, passwords)
 {
     struct cluster *cluster = cluster_start_nodes(3, 0, "%s", "");
     int port = first_port(cluster);
-    cluster_create(cluster, CLUSTER_BY_COMMANDS);
+    cluster_make(cluster, CLUSTER_BY_COMMANDS);
     cluster_fill(cluster, "key:", 500);
     for (int i = 0; i < cluster->count; i++) {
         node_expect(cluster->nodes[i], "OK", "CONFIG SET masterauth secret requirepass secret");

@@ -1,5 +1,5 @@
-/* Requests of every command, made of hostile arguments: the positions of their keys lie within them, in the same
- * number whether there is room for them or not, and never the name's. */
+/* Requests of every command, made of hostile arguments: the positions of their keys lie within
+ * them, in the same number whether there is room for them or not, and never the name's. */
 #include "server/command/command.h"
 
 #include <stdint.h>

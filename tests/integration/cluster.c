@@ -230,9 +230,9 @@ Test(cluster, grows)
     struct cluster *cluster = cluster_start(3, 0, "%s", "");
     cluster_fill(cluster, "k", 1000);
     struct node *added = cluster_add_node(cluster, NULL);
-    cluster_meet(cluster, added);
+    cluster_introduce(cluster, added);
     struct node *replica = cluster_add_node(cluster, NULL);
-    cluster_meet(cluster, replica);
+    cluster_introduce(cluster, replica);
     wait_until(
         10000, strcmp(node_text(replica, "CLUSTER REPLICATE %s", node_id(added)), "OK") == 0);
     cluster_wait_ok(cluster, 20000);

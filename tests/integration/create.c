@@ -51,7 +51,7 @@ static void set_and_get_by_redirects(struct cluster *cluster)
 static void create_and_use(enum cluster_tool tool)
 {
     struct cluster *cluster = cluster_start_nodes(3, 1, "cluster-node-timeout 5000\n");
-    cluster_create(cluster, tool);
+    cluster_make(cluster, tool);
     check_shape(cluster);
     set_and_get_by_redirects(cluster);
     const char *output;
@@ -89,7 +89,7 @@ Test(create, by_hand)
             node_log_has(node, node_id(node)), "the new ID is not in the log:\n%s", node_log(node));
         cr_expect(file_exists(node_path(node, "nodes.conf")));
     }
-    cluster_create(&cluster, CLUSTER_BY_REDIS_CLI);
+    cluster_make(&cluster, CLUSTER_BY_REDIS_CLI);
     for (int i = 0; i < cluster.count; i++) {
         const char *output;
         int port = node_port(cluster.nodes[i]), other = node_port(cluster.nodes[5 - i]);

@@ -23,6 +23,11 @@ static bool is_slotd(struct node *node)
     return strstr(node_program(node), "redis-server") == NULL;
 }
 
+static int64_t full_syncs(struct node *primary)
+{
+    return node_info_number(primary, "sync_full");
+}
+
 /* ---- A replica that is a socket ---- */
 
 /* What a raw replica has been told. */
@@ -602,6 +607,51 @@ Test(psync, follows_redis)
 Test(psync, leads_redis)
 {
     follow_and_compare(NULL, "redis-server");
+}
+
+/* A stream is in a database, and a replica of a replica begins in its midst. */
+Test(psync, databases_in_a_chain)
+{
+    struct node *primary = start_primary("");
+    struct node *first =
+        start_primary(scratch_printf("replicaof 127.0.0.1 %d\n", node_port(primary)));
+    wait_until(20000, node_in_sync(first, primary));
+    node_expect(primary, "OK", "SELECT 7");
+    node_expect(primary, "OK", "SET x 1");
+    wait_until(20000, node_in_sync(first, primary));
+    struct node *second =
+        start_primary(scratch_printf("replicaof 127.0.0.1 %d\n", node_port(first)));
+    struct node *third =
+        node_start_program("redis-server", "replicaof 127.0.0.1 %d\n", node_port(first));
+    wait_until(20000, node_in_sync(second, first) && node_in_sync(third, first));
+    node_expect(primary, "OK", "SET y 2");
+    wait_until(20000, node_in_sync(second, primary) && node_in_sync(third, primary));
+    cr_expect_null(node_info(second, "db0"));
+    cr_expect_null(node_info(third, "db0"));
+    node_expect(second, "OK", "SELECT 7");
+    node_expect(second, "2", "GET y");
+}
+
+/* What is written to a replica is its own: it neither reaches others nor counts as the primary's.
+ */
+Test(psync, writable_replica)
+{
+    struct node *primary = start_primary("");
+    struct node *replica = start_primary(
+        scratch_printf("replicaof 127.0.0.1 %d\nreplica-read-only no\n", node_port(primary)));
+    wait_until(20000, node_in_sync(replica, primary));
+    int64_t full = full_syncs(primary);
+    node_expect(replica, "OK", "SET own 1");
+    node_expect(primary, "OK", "SET k 1");
+    wait_until(20000, node_in_sync(replica, primary));
+    cr_expect_eq(node_info_number(replica, "slave_repl_offset"),
+        node_info_number(primary, "master_repl_offset"));
+    node_expect(primary, "1", "CLIENT KILL TYPE replica");
+    node_expect(primary, "OK", "SET k 2");
+    wait_until(20000, node_in_sync(replica, primary));
+    node_expect(replica, "2", "GET k");
+    node_expect(replica, "1", "GET own");
+    cr_expect_eq(full_syncs(primary), full);
 }
 
 /* FAILOVER from one to the other and back. */

@@ -27,7 +27,7 @@ static struct cluster *mixed_cluster(unsigned redis)
     }
     for (int i = 0; i < 6; i++)
         node_wait_ready(cluster->nodes[i], 15000);
-    cluster_create(cluster, CLUSTER_BY_COMMANDS);
+    cluster_make(cluster, CLUSTER_BY_COMMANDS);
     return cluster;
 }
 

@@ -44,7 +44,7 @@ struct cluster *cluster_start(int primaries, int replicas, const char *config, .
     va_start(args, config);
     struct cluster *cluster = start_nodes(primaries, replicas, config, args);
     va_end(args);
-    cluster_create(cluster, CLUSTER_BY_COMMANDS);
+    cluster_make(cluster, CLUSTER_BY_COMMANDS);
     return cluster;
 }
 
@@ -77,7 +77,7 @@ static void meet(struct node *host, struct node *node)
     node_expect(host, "OK", "CLUSTER MEET 127.0.0.1 %d", node_port(node));
 }
 
-void cluster_meet(struct cluster *cluster, struct node *node)
+void cluster_introduce(struct cluster *cluster, struct node *node)
 {
     meet(cluster->nodes[0], node);
     wait_until(OK_LIMIT_MS, all_know_all(cluster));
@@ -113,7 +113,7 @@ static void create_by_tool(struct cluster *cluster, const char *before, const ch
         cr_assert_not_null(strstr(output, "[OK] All 16384 slots covered."), "%s", output);
 }
 
-void cluster_create(struct cluster *cluster, enum cluster_tool tool)
+void cluster_make(struct cluster *cluster, enum cluster_tool tool)
 {
     if (tool == CLUSTER_BY_COMMANDS)
         create_by_commands(cluster);
@@ -284,7 +284,7 @@ static bool node_is_ok(struct cluster *cluster, struct node *node, const char *c
     return link != NULL && strcmp(link, "up") == 0;
 }
 
-bool cluster_is_ok(struct cluster *cluster)
+bool cluster_is_well(struct cluster *cluster)
 {
     const char *roles[sizeof(cluster->nodes) / sizeof(*cluster->nodes)] = { 0 };
     for (int i = 0; i < cluster->count; i++)
@@ -298,7 +298,7 @@ bool cluster_is_ok(struct cluster *cluster)
 
 void cluster_wait_ok(struct cluster *cluster, int limit_ms)
 {
-    if (wait_for(limit_ms, cluster_is_ok(cluster)))
+    if (wait_for(limit_ms, cluster_is_well(cluster)))
         return;
     for (int i = 0; i < cluster->count; i++)
         if (node_runs(cluster->nodes[i]))

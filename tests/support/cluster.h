@@ -19,22 +19,22 @@ enum cluster_tool {
 };
 
 /* Nodes with "cluster-enabled yes", "cluster-node-timeout 2000" and the lines of config (which may
- * set them otherwise), made one cluster; returns when cluster_is_ok. */
+ * set them otherwise), made one cluster; returns when cluster_is_well. */
 struct cluster *cluster_start(int primaries, int replicas, const char *config, ...)
     __attribute__((format(printf, 3, 4)));
 /* Nodes that know nothing of each other. */
 struct cluster *cluster_start_nodes(int primaries, int replicas, const char *config, ...)
     __attribute__((format(printf, 3, 4)));
 /* Makes one cluster of them, and waits until it is ok. */
-void cluster_create(struct cluster *cluster, enum cluster_tool tool);
+void cluster_make(struct cluster *cluster, enum cluster_tool tool);
 /* One more node, started, not yet met; program NULL: the one under test. */
 struct node *cluster_add_node(struct cluster *cluster, const char *program);
 /* Lets node 0 meet it and waits until all know it. */
-void cluster_meet(struct cluster *cluster, struct node *node);
+void cluster_introduce(struct cluster *cluster, struct node *node);
 
 /* All nodes that run say cluster_state:ok, know each other without pfail, fail or handshake, agree
  * on who serves each slot and who is a replica, and every replica's link is up. */
-bool cluster_is_ok(struct cluster *cluster);
+bool cluster_is_well(struct cluster *cluster);
 void cluster_wait_ok(struct cluster *cluster, int limit_ms);
 /* The nodes that run agree on one owner for every slot (all 16384 where they have owners). */
 bool cluster_agrees(struct cluster *cluster);

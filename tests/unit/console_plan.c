@@ -312,6 +312,102 @@ Test(console_plan, open_slots_are_taken_up_again)
     cr_assert(strstr(error.text, "on its way to 7003 already") != NULL, "%s", error.text);
 }
 
+static void plan_slot(unsigned slot, int to, bool possible)
+{
+    struct slot_set ranges = { { 0 } };
+    slot_set_add(&ranges, slot);
+    struct plan_reshard_request request = { .to = to, .ranges = &ranges };
+    plan_free(&plan);
+    cr_assert_eq(plan_reshard(model, &request, &plan, &error), possible, "%s", error.text);
+}
+
+static void expect_repair(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static void expect_repair(const char *format, ...)
+{
+    struct check check;
+    char wanted[200];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(wanted, sizeof wanted, format, args);
+    va_end(args);
+    check_build(model, &check);
+    const struct check_finding *open = NULL;
+    for (size_t i = 0; i < check.count; i++) {
+        open = check.findings[i].kind == CHECK_OPEN ? &check.findings[i] : open;
+    }
+    cr_assert_not_null(open);
+    cr_assert_str_eq(open->repair, wanted, "%s", open->text);
+    check_free(&check);
+}
+
+/* 7004 got some of slot 16000 while it led a shard; now it follows 7001, and so do the keys. */
+Test(console_plan, an_open_slot_goes_on_to_whom_its_target_follows)
+{
+    char third[120];
+    snprintf(third, sizeof third, "10923-16383 [16000->-%s]", id_of(3));
+    make_cluster("0-5460", third);
+    plan_slot(16000, at(7001), true);
+    cr_assert_eq(plan.step_count, 1);
+    cr_assert(plan.steps[0].resumed);
+    cr_assert_eq(plan.nodes[plan.steps[0].peer].address.port, 7003);
+    plan_slot(16000, at(7004), true);
+    cr_assert_eq(plan.nodes[plan.steps[0].node].address.port, 7001);
+    plan_slot(16000, at(7002), false);
+    char way[120];
+    snprintf(way, sizeof way, "reshard --to %s --range 16000", id_of(0));
+    cr_assert(strstr(error.text, way) != NULL, "%s", error.text);
+    expect_repair("slotctl -h 127.0.0.1 -p 7001 %s", way);
+}
+
+Test(console_plan, an_open_slot_that_leads_home_is_put_back)
+{
+    char first[120];
+    snprintf(first, sizeof first, "0-5460 [77->-%s]", id_of(3));
+    make_cluster(first, "10923-16383");
+    expect_repair("slotctl -h 127.0.0.1 -p 7001 reshard --to %s --range 77", id_of(0));
+    plan_slot(77, at(7001), true);
+    cr_assert_eq(plan.step_count, 1);
+    cr_assert_eq(plan.steps[0].kind, PLAN_PUT_BACK);
+    cr_assert_str_eq(shown(plan_write_summary), "slots 77 are put back at A 7001");
+    plan_slot(77, at(7002), true);
+    cr_assert_eq(plan.step_count, 2);
+    cr_assert_eq(plan.steps[0].kind, PLAN_PUT_BACK);
+    cr_assert_eq(plan.steps[1].kind, PLAN_MOVE);
+    cr_assert_eq(plan_slot_count(&plan), 1);
+    char command[120];
+    snprintf(command, sizeof command, "reshard --to %s --range 77", id_of(1));
+    cr_assert_str_eq(shown(plan_write_command), command);
+    struct plan_reshard_request request = { .to = at(7002), .slots = 78, .from_count = 0 };
+    plan_free(&plan);
+    cr_assert(plan_reshard(model, &request, &plan, &error), "%s", error.text);
+    for (size_t i = 0; i < plan.step_count; i++) {
+        cr_assert_not(slot_set_has(plan.steps[i].slots, 77), "by number only free ones are taken");
+    }
+}
+
+Test(console_plan, an_open_slot_whose_target_is_lost)
+{
+    char first[120], third[120];
+    snprintf(first, sizeof first, "0-5460 [77->-%s]", id_of(2));
+    make_cluster(first, "10923-16383");
+    model_build_silence(model, at(7003), "Connection refused");
+    merge();
+    plan_slot(77, at(7002), true);
+    cr_assert_eq(plan.steps[0].kind, PLAN_PUT_BACK);
+    cr_assert(strstr(plan.notes, "7003, which is lost") != NULL, "%s", plan.notes);
+    teardown();
+
+    setup(); /* its replica can take over, and would have the keys */
+    snprintf(third, sizeof third, "10923-16383 [16000->-%s]", id_of(0));
+    make_cluster("0-5460", third);
+    model_build_silence(model, at(7001), "Connection refused");
+    merge();
+    plan_slot(16000, at(7002), false);
+    cr_assert(strstr(error.text, "slotctl failover") != NULL, "%s", error.text);
+    expect_repair("slotctl -h 127.0.0.1 -p 7004 failover %s --force", id_of(3));
+}
+
 /* --- failover --- */
 
 Test(console_plan, failover_of_a_primary_takes_its_best_replica)

@@ -22,13 +22,16 @@ static void says(const struct entry *entry, struct bytes key, struct bytes value
     cr_assert_geq(entry_memory(entry), sizeof(*entry) + key.len);
 }
 
-/* Every shape: kind of value, length of key, with and without an expiry; copied, and with the expiry changed. */
-static void goes_through_all(struct bytes key, struct bytes value, enum encoding encoding, int64_t expiry)
+/* Every shape: kind of value, length of key, with and without an expiry; copied, and with the
+ * expiry changed. */
+static void goes_through_all(
+    struct bytes key, struct bytes value, enum encoding encoding, int64_t expiry)
 {
     struct entry *entry = entry_create_string(key, value, expiry);
     cr_assert_eq(entry->type, TYPE_STRING);
     cr_assert_eq(entry->encoding, encoding);
-    cr_assert_eq(entry->flags & ENTRY_OUT_OF_LINE, value.len > ENTRY_INLINE_MAX ? ENTRY_OUT_OF_LINE : 0u);
+    cr_assert_eq(
+        entry->flags & ENTRY_OUT_OF_LINE, value.len > ENTRY_INLINE_MAX ? ENTRY_OUT_OF_LINE : 0u);
     says(entry, key, value, expiry);
     entry->access = 0xabcdef;
     entry->generation = 9;

@@ -1,4 +1,5 @@
-/* Where a request's keys are: each kind of specification, and that no request makes a position out of bounds. */
+/* Where a request's keys are: each kind of specification, and that no request makes a position out
+ * of bounds. */
 #include "server/command/command.h"
 
 #include "common/words.h"
@@ -85,7 +86,8 @@ Test(keys_spec, ranges)
     cr_assert_str_eq(keys_of_spec(spec, "X a b c d"), "1 2 3");
     cr_assert_str_eq(keys_of_spec(spec, "X a b"), "-", "one of them is missing");
     /* XREAD's: the first half of what is behind STREAMS. */
-    struct key_spec half = { KEY_BEGIN_KEYWORD, 0, 1, "STREAMS", KEY_FIND_RANGE, -1, 1, 2, 0, 0, NULL };
+    struct key_spec half = { KEY_BEGIN_KEYWORD, 0, 1, "STREAMS", KEY_FIND_RANGE, -1, 1, 2, 0, 0,
+        NULL };
     cr_assert_str_eq(keys_of_spec(half, "XREAD COUNT 2 STREAMS a b 0 0"), "4 5");
     cr_assert_str_eq(keys_of_spec(half, "XREAD COUNT 2"), "");
     cr_assert_str_eq(keys_of_spec(half, "XREAD STREAMS"), "");
@@ -107,7 +109,8 @@ Test(keys_spec, numbers_of_keys)
 
 Test(keys_spec, keywords_from_behind)
 {
-    struct key_spec spec = { KEY_BEGIN_KEYWORD, 0, -2, "KEYS", KEY_FIND_RANGE, -1, 1, 0, 0, 0, NULL };
+    struct key_spec spec = { KEY_BEGIN_KEYWORD, 0, -2, "KEYS", KEY_FIND_RANGE, -1, 1, 0, 0, 0,
+        NULL };
     cr_assert_str_eq(keys_of_spec(spec, "X a KEYS b c"), "3 4");
     cr_assert_str_eq(keys_of_spec(spec, "X"), "");
     cr_assert_str_eq(keys_of_spec(spec, "X KEYS"), "");

@@ -103,7 +103,8 @@ static void error(const char *text, const char *expected, const char *code)
     reply_cut(&reply, 0);
 }
 
-/* Only what clients take for a code is one: many messages begin with a command's name in capitals. */
+/* Only what clients take for a code is one: many messages begin with a command's name in capitals.
+ */
 Test(reply, errors)
 {
     error("syntax error", "-ERR syntax error\r\n", "ERR");
@@ -131,8 +132,9 @@ Test(reply, deferred_headers)
     reply.protocol = 3;
     struct reply_mark set = reply_deferred(&reply);
     reply_deferred_set(&reply, set, 0);
-    says("+before\r\n*12\r\n*2\r\n:0\r\n*2\r\n:1\r\n*2\r\n:2\r\n*2\r\n:3\r\n*2\r\n:4\r\n*2\r\n:5\r\n"
-         "*2\r\n:6\r\n*2\r\n:7\r\n*2\r\n:8\r\n*2\r\n:9\r\n*2\r\n:10\r\n*2\r\n:11\r\n~0\r\n");
+    says(
+        "+before\r\n*12\r\n*2\r\n:0\r\n*2\r\n:1\r\n*2\r\n:2\r\n*2\r\n:3\r\n*2\r\n:4\r\n*2\r\n:5\r\n"
+        "*2\r\n:6\r\n*2\r\n:7\r\n*2\r\n:8\r\n*2\r\n:9\r\n*2\r\n:10\r\n*2\r\n:11\r\n~0\r\n");
 }
 
 static struct blob *blob_of(char fill)

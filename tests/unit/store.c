@@ -50,8 +50,7 @@ static void drop(int number)
 
 static void replace(int number, int64_t value, int64_t expiry)
 {
-    store_replace(
-        store, slot, find(number), entry_create_integer(name_of(number), value, expiry));
+    store_replace(store, slot, find(number), entry_create_integer(name_of(number), value, expiry));
 }
 
 static void counts(int64_t keys, int64_t expires)
@@ -285,8 +284,7 @@ static void *work(void *arg)
     int first = (int)(uintptr_t)arg * 1000;
     for (int i = 0; i < ROUNDS; i++) {
         char text[32];
-        struct bytes name = { text,
-            (size_t)snprintf(text, sizeof(text), "%d", first + i % 500) };
+        struct bytes name = { text, (size_t)snprintf(text, sizeof(text), "%d", first + i % 500) };
         uint64_t hash = store_hash(store, name);
         slot_lock_acquire(&slot->lock);
         table_cell *cell = store_find(slot, hash, name);

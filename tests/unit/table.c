@@ -136,7 +136,8 @@ Test(table, grows_in_steps_and_shrinks_again)
     for (int i = 0; i < MANY; i++) {
         insert(i);
         uint32_t moved = table.old_buckets ? table.moved : 0;
-        cr_assert(moved <= before + 4 || moved == 0, "%u buckets moved by one insert", moved - before);
+        cr_assert(
+            moved <= before + 4 || moved == 0, "%u buckets moved by one insert", moved - before);
         before = moved;
         most = table.bucket_count > most ? table.bucket_count : most;
     }
@@ -161,7 +162,8 @@ static size_t chain_length(void)
     return length;
 }
 
-/* All in one chain: buckets are added behind it, and go when they are empty, wherever in it they are. */
+/* All in one chain: buckets are added behind it, and go when they are empty, wherever in it they
+ * are. */
 Test(table, chains)
 {
     enum { KEYS = 300 };
@@ -200,7 +202,8 @@ static void see(void *arg, table_cell *cell)
     seen[entry_integer(table_cell_entry(cell))]++;
 }
 
-/* Keys below `stay` are there during the whole scan, so each must be seen, whatever comes and goes. */
+/* Keys below `stay` are there during the whole scan, so each must be seen, whatever comes and goes.
+ */
 static void scan_while(int from, int to, int stay, size_t enough)
 {
     memset(seen, 0, sizeof(seen));

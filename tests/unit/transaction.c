@@ -1,4 +1,5 @@
-/* Requests through dispatch, without a connection: transactions, watched keys, ASKING, what the journal gets. */
+/* Requests through dispatch, without a connection: transactions, watched keys, ASKING, what the
+ * journal gets. */
 #include "server/command/transaction.h"
 
 #include "common/resp.h"
@@ -61,9 +62,7 @@ static enum dispatch_result try(struct session *session, const char *line)
 {
     struct words words;
     cr_assert(words_split(bytes_of(line), &words));
-    struct request request = {
-        .session = session, .argv = words.items, .argc = (int)words.count
-    };
+    struct request request = { .session = session, .argv = words.items, .argc = (int)words.count };
     turn_begin(executor->turn);
     dispatch_prepare(executor, &request);
     enum dispatch_result result = dispatch_run(executor, &request);
@@ -168,7 +167,8 @@ Test(transaction, refused_while_it_is_queued)
     expect(one, "GET a", "$-1~");
     expect(one, "MULTI", "+OK~");
     expect(one, "EXEC now",
-        "-EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command~");
+        "-EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' "
+        "command~");
     expect(one, "EXEC", "-ERR EXEC without MULTI~");
 }
 
@@ -181,12 +181,14 @@ Test(transaction, refused_when_it_is_to_run)
     expect(two, "GET a", "+QUEUED~");
     condition_set(CONDITION_FEW_REPLICAS, true);
     expect(one, "EXEC",
-        "-EXECABORT Transaction discarded because of: NOREPLICAS Not enough good replicas to write.~");
+        "-EXECABORT Transaction discarded because of: NOREPLICAS Not enough good replicas to "
+        "write.~");
     expect(one, "EXEC", "-ERR EXEC without MULTI~");
     condition_set(CONDITION_FEW_REPLICAS, false);
     condition_set(CONDITION_LOADING, true);
     expect(two, "EXEC",
-        "-EXECABORT Transaction discarded because of: LOADING Redis is loading the dataset in memory~");
+        "-EXECABORT Transaction discarded because of: LOADING Redis is loading the dataset in "
+        "memory~");
     condition_set(CONDITION_LOADING, false);
 }
 

@@ -70,7 +70,7 @@ Test(turn, lock_wakes_a_sleeper)
 /* ---- Turns ---- */
 
 static atomic_bool ending;
-static int shared;              /* written in turns by its one runner, read while all are stopped */
+static int shared; /* written in turns by its one runner, read while all are stopped */
 static _Atomic int in_turn;
 static _Atomic uint64_t turns;
 
@@ -92,8 +92,8 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* While all turns are stopped none is under way, and whoever wants that gets it soon, also from runners that are
- * never idle: the longest wait is that of a few turns, not of chance. */
+/* While all turns are stopped none is under way, and whoever wants that gets it soon, also from
+ * runners that are never idle: the longest wait is that of a few turns, not of chance. */
 Test(turn, stops_all_and_soon)
 {
     pthread_t threads[RUNNERS];
