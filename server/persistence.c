@@ -13,6 +13,7 @@
 #include "server/log.h"
 #include "server/memory_usage.h"
 #include "server/periodic.h"
+#include "server/replication/replication.h"
 #include "server/snapshot/load.h"
 #include "server/snapshot/rdb_file.h"
 #include "server/snapshot/snapshot_file.h"
@@ -431,7 +432,7 @@ static void moment(void *context, struct rdb_preamble *preamble)
     history = journal_history(journal);
     preamble->repl_id = history.id;
     preamble->repl_offset = journal_offset(journal);
-    preamble->repl_database = -1;
+    preamble->repl_database = replication_stream_database();
     struct memory_usage usage;
     memory_usage_read(&usage);
     preamble->used_memory = usage.used;
@@ -579,7 +580,8 @@ void persistence_info(struct buffer *out)
     buffer_printf(
         out, "aof_current_rewrite_time_sec:%lld\r\n", (long long)info.current_rewrite_seconds);
     buffer_printf(out, "aof_last_bgrewrite_status:%s\r\n", info.last_rewrite_ok ? "ok" : "err");
-    buffer_printf(out, "aof_rewrites:%lld\r\n", (long long)info.rewrites);
+    buffer_printf(out, "aof_rewrites:%lld\r\naof_rewrites_consecutive_failures:%d\r\n",
+        (long long)info.rewrites, info.rewrite_failures);
     buffer_printf(out, "aof_last_write_status:%s\r\n", info.last_write_ok ? "ok" : "err");
     pthread_mutex_unlock(&mutex);
     if (!info.on)

@@ -164,6 +164,10 @@ const char *model_write_age(int64_t ms, char *text, size_t size)
     } units[] = { { 120000, 1000, "s" }, { 7200000, 60000, "min" }, { 172800000, 3600000, "h" },
         { INT64_MAX, 86400000, "d" } };
     ms = ms > 0 ? ms : 0;
+    if (ms > 0 && ms < 100) {
+        snprintf(text, size, "%lld ms", (long long)ms);
+        return text;
+    }
     if (ms < 10000) {
         snprintf(text, size, "%.1f s", (double)ms / 1000);
         return text;

@@ -138,9 +138,11 @@ static int draw_table(const struct model *model, struct offer *offer, struct are
     struct area place = area_rows(area, row, shown);
     list_fit(&offer->list, rows - shown + 1, 1);
     int at = -offer->list.cursor;
-    for (size_t i = 0; i < plan->node_count; i++) {
-        if (plan->nodes[i].primary)
-            draw_node(model, &plan->nodes[i], most, place, at++);
+    for (int shard = -1; shard < (int)model->shard_count; shard++) {
+        for (size_t i = 0; i < plan->node_count; i++) {
+            if (plan->nodes[i].primary && node_shard(model, &plan->nodes[i]) == shard)
+                draw_node(model, &plan->nodes[i], most, place, at++);
+        }
     }
     return row + shown;
 }

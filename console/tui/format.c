@@ -63,7 +63,9 @@ const char *format_duration(struct format *out, int64_t ms)
 {
     if (ms < 0)
         ms = 0;
-    if (ms < 10 * SECOND)
+    if (ms > 0 && ms < SECOND / 10)
+        snprintf(out->text, sizeof out->text, "%d ms", (int)ms);
+    else if (ms < 10 * SECOND)
         snprintf(out->text, sizeof out->text, "%.1f s", (double)ms / SECOND);
     else if (ms < MINUTE)
         snprintf(out->text, sizeof out->text, "%d s", (int)(ms / SECOND));

@@ -381,6 +381,16 @@ size_t bus_unsent(struct bus *bus, uint64_t number, size_t *allocated, bool *ful
     return link ? link->out.len : 0;
 }
 
+size_t bus_memory(const struct bus *bus)
+{
+    size_t sum = 0;
+    for (unsigned i = 0; i < PLACES; i++) {
+        for (const struct link *link = bus->places[i]; link; link = link->next)
+            sum += sizeof(*link) + link->in.capacity + link->out.capacity;
+    }
+    return sum;
+}
+
 uint64_t bus_overflows(const struct bus *bus)
 {
     return atomic_load(&bus->overflows);

@@ -36,6 +36,8 @@ void bus_flush(struct bus *bus);
 /* Bytes that wait in a link, the memory they take, and whether its socket is full. */
 size_t bus_unsent(struct bus *bus, uint64_t link, size_t *allocated, bool *full);
 
+size_t bus_memory(const struct bus *bus); /* that all links take */
+
 uint64_t bus_overflows(const struct bus *bus); /* links ended for too many unsent bytes */
 
 #endif

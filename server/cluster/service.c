@@ -47,6 +47,7 @@ static struct {
     bool told_ok; /* what the hooks were told of the cluster's state */
     bool follows; /* the hooks were told last to follow a primary */
     bool running;
+    atomic_size_t link_memory; /* bytes; read by any thread */
 } service;
 
 /* Unix time that never goes back. */
@@ -336,6 +337,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     cluster_tick(service.cluster, now_ms());
     drain();
     show(); /* for the times of pings and pongs */
+    atomic_store(&service.link_memory, bus_memory(service.bus));
 }
 
 struct errand {
@@ -552,6 +554,11 @@ struct cluster_service_link cluster_service_link_state(uint64_t link)
     struct cluster_service_link state = { 0 };
     state.unsent = bus_unsent(service.bus, link, &state.allocated, &state.is_writing);
     return state;
+}
+
+size_t cluster_service_link_memory(void)
+{
+    return atomic_load(&service.link_memory);
 }
 
 uint64_t cluster_service_links_closed(void)

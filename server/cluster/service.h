@@ -49,6 +49,7 @@ struct cluster_service_link {
 };
 struct cluster_service_link cluster_service_link_state(uint64_t link);
 
+size_t cluster_service_link_memory(void); /* of all links, at the last tick; any thread */
 uint64_t cluster_service_links_closed(void); /* by the bound on unsent bytes */
 
 #endif

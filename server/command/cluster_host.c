@@ -4,8 +4,6 @@
 #include "server/command/condition.h"
 #include "server/command/executor.h"
 #include "server/command/watch.h"
-#include "server/config.h"
-#include "server/info.h"
 #include "server/persistence.h"
 #include "server/replication/replication.h"
 #include "server/store/lazy.h"
@@ -93,16 +91,10 @@ static void publish(bool sharded, struct bytes channel, struct bytes message)
 static const struct cluster_hooks hooks = { replication_for_cluster, follow, replication_lead,
     pause_writes, unpause, show_state, delete_keys, empty, publish };
 
-static void tell(struct buffer *out)
-{
-    buffer_printf(out, "cluster_enabled:%d\r\n", config_is(CONFIG_CLUSTER_ENABLED));
-}
-
 const struct cluster_hooks *cluster_host_hooks(struct store *the_store, struct journal *the_journal)
 {
     store = the_store;
     journal = the_journal;
     executor = executor_create(store, journal);
-    info_register("cluster", tell);
     return &hooks;
 }

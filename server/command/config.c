@@ -4,6 +4,7 @@
 #include "server/command/errorstats.h"
 #include "server/command/glob.h"
 #include "server/command/help.h"
+#include "server/command/permission.h"
 #include "server/command/stats.h"
 #include "server/log.h"
 
@@ -42,18 +43,6 @@ static void config_get(struct call *call)
 
 /* ---- SET ---- */
 
-static bool comes_from_here(const struct session *session)
-{
-    return session->flags & SESSION_UNIX_SOCKET || strncmp(session->peer, "127.", 4) == 0 ||
-           strncmp(session->peer, "[::1]:", 6) == 0 || strncmp(session->peer, "::1:", 4) == 0;
-}
-
-static bool may_set_protected(const struct session *session)
-{
-    int64_t who = config_number(CONFIG_ENABLE_PROTECTED_CONFIGS);
-    return who == CONFIG_ANYONE || (who == CONFIG_LOCAL && comes_from_here(session));
-}
-
 /* CONFIG SET directive value [directive value ...] */
 static void config_set(struct call *call)
 {
@@ -67,7 +56,8 @@ static void config_set(struct call *call)
         pairs[i] = (struct config_pair){ call->argv[2 + 2 * i], call->argv[3 + 2 * i] };
     struct error error;
     enum config_outcome outcome =
-        config_change(pairs, count, may_set_protected(call->session), &culprit, &error);
+        config_change(pairs, count,
+            permission_has(call->session, CONFIG_ENABLE_PROTECTED_CONFIGS), &culprit, &error);
     if (outcome == CONFIG_CHANGED) {
         reply_ok(call->reply);
     } else {

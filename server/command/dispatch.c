@@ -91,7 +91,7 @@ void call_changed(struct call *call)
 static bool is_journaled(const struct call *call)
 {
     return !(call->session->flags & (SESSION_PRIMARY | SESSION_LOADER)) &&
-           journal_is_active(call->executor->journal);
+           !(condition_all() & CONDITION_REPLICA) && journal_is_active(call->executor->journal);
 }
 
 static void select_effects(struct executor *executor, unsigned database)
@@ -340,7 +340,7 @@ static bool is_acceptable(struct request *request, struct session *session)
     const struct command *command = request->entry->command;
     if ((command->arity > 0 && command->arity != request->argc) ||
         request->argc < -command->arity || !command->run) {
-        if (session->transaction && command->flags & CMD_EXEC) {
+        if (command->flags & CMD_EXEC) {
             reply_error(reply, "EXECABORT Transaction discarded because of: wrong number of "
                                "arguments for 'exec' command");
             transaction_discard(session);
@@ -476,7 +476,7 @@ static enum dispatch_result run_locked(struct call *call, size_t keys)
         return DISPATCH_DONE;
     const char *why = refusal(session, flags_of(session, call->entry->command));
     if (__builtin_expect(why != NULL, 0)) {
-        if (session->transaction && call->entry->command->flags & CMD_EXEC)
+        if (call->entry->command->flags & CMD_EXEC)
             abort_exec(call, why);
         else
             reply_error(call->reply, "%s", why);

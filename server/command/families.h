@@ -24,12 +24,14 @@ extern const struct command info_commands[];
 extern const struct command slowlog_commands[];
 extern const struct command latency_commands[];
 extern const struct command replication_commands[];
+extern const struct command debug_commands[];
 
 #define COMMAND_FAMILIES \
     string_commands, transaction_commands, connection_commands, client_commands, \
     cluster_commands, keys_commands, scan_commands, expiry_commands, \
     object_commands, dump_commands, flush_commands, migrate_commands, \
     lcs_commands, persistence_commands, config_commands, command_commands, \
-    info_commands, slowlog_commands, latency_commands, replication_commands
+    info_commands, slowlog_commands, latency_commands, replication_commands, \
+    debug_commands
 
 #endif

@@ -2,6 +2,7 @@
  * which is quick, and what was done is journaled, so that no write comes before it in the journal
  * and after it here. What was in the tables is freed later. */
 #include "server/command/background.h"
+#include "server/command/condition.h"
 #include "server/command/dispatch.h"
 #include "server/command/families.h"
 #include "server/command/rows.h"
@@ -67,7 +68,8 @@ static void take_tables(struct call *call, struct flush *flush)
 static void journal_flush(struct call *call, struct flush *flush, bool all)
 {
     struct journal *journal = call->executor->journal;
-    if (!call_from_client(call) || !journal_is_active(journal))
+    if (!call_from_client(call) || condition_all() & CONDITION_REPLICA ||
+        !journal_is_active(journal))
         return;
     struct bytes name = all && dispatch_is_cluster() ? BYTES("FLUSHALL") : BYTES("FLUSHDB");
     for (size_t i = 0; i < flush->slot_count; i += SLOT_COUNT) {

@@ -1,6 +1,6 @@
 /* In which order INFO tells what. Programs that read INFO go by names, people by places: so both
  * are Redis's. A constant is told where the thing it counts does not exist here: nothing is forked,
- * nothing is evicted. */
+ * nothing is evicted, and the AOF is written from the bytes that replicas are sent, too. */
 #include "server/command/info_fields.h"
 
 struct field {
@@ -67,7 +67,7 @@ static const struct field memory[] = {
     { "mem_clients_slaves", NULL },
     { "mem_clients_normal", NULL },
     { "mem_cluster_links", NULL },
-    { "mem_aof_buffer", NULL },
+    { "mem_aof_buffer", "0" },
     { "mem_allocator", NULL },
     { "active_defrag_running", "0" },
     { "lazyfree_pending_objects", NULL },

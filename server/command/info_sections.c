@@ -5,10 +5,13 @@
 #include "common/node_id.h"
 #include "common/number.h"
 #include "server/clock.h"
+#include "server/cluster/service.h"
+#include "server/command/client_memory.h"
 #include "server/command/command.h"
 #include "server/command/condition.h"
 #include "server/command/errorstats.h"
 #include "server/command/latency.h"
+#include "server/command/migrate_link.h"
 #include "server/command/stats.h"
 #include "server/config.h"
 #include "server/memory_usage.h"
@@ -60,6 +63,7 @@ void info_init(void)
     started_ms = clock_monotonic_ms();
     run_id = node_id_random();
     periodic_add(tick, false);
+    client_memory_init();
 }
 
 /* ---- Server, CPU, cluster ---- */
@@ -128,7 +132,11 @@ static void tell_cluster(struct buffer *out)
 
 static void tell_clients(struct buffer *out)
 {
-    buffer_printf(out, "maxclients:%" PRId64 "\r\n", config_number(CONFIG_MAXCLIENTS));
+    const struct cluster_view *view = cluster_view_hold();
+    buffer_printf(out, "cluster_connections:%zu\r\nmaxclients:%" PRId64 "\r\n",
+        view ? view->link_count : 0, config_number(CONFIG_MAXCLIENTS));
+    if (view)
+        cluster_view_release(view);
 }
 
 static void tell_persistence(struct buffer *out)
@@ -188,6 +196,7 @@ static void tell_memory(struct buffer *out)
 {
     struct memory_usage usage;
     memory_usage_read(&usage);
+    buffer_printf(out, "mem_cluster_links:%zu\r\n", cluster_service_link_memory());
     size_t overhead = memory_at_start + told_overhead(buffer_bytes(out));
     size_t dataset = usage.used > overhead ? usage.used - overhead : 0;
     size_t since_start = usage.used > memory_at_start ? usage.used - memory_at_start : 0;
@@ -216,6 +225,26 @@ static void tell_memory(struct buffer *out)
 
 /* ---- Statistics ---- */
 
+static void tell_expiry(
+    struct buffer *out, const struct executor_counters *total, const struct stats_rates *rates)
+{
+    buffer_printf(out,
+        "expired_stale_perc:%.2f\r\nexpired_time_cap_reached_count:%" PRIu64
+        "\r\nexpire_cycle_cpu_milliseconds:%" PRIu64 "\r\n",
+        rates->expire_over * 100, total->expire_cut_short, total->expire_us / 1000);
+}
+
+/* Where there are several workers each of them is what Redis calls an I/O thread. */
+static void tell_sockets(struct buffer *out, const struct executor_counters *total)
+{
+    bool threaded = config_number(CONFIG_IO_THREADS) > 1;
+    buffer_printf(out,
+        "total_reads_processed:%" PRIu64 "\r\ntotal_writes_processed:%" PRIu64
+        "\r\nio_threaded_reads_processed:%" PRIu64 "\r\nio_threaded_writes_processed:%" PRIu64
+        "\r\n",
+        total->reads, total->writes, threaded ? total->reads : 0, threaded ? total->writes : 0);
+}
+
 static void tell_stats(struct buffer *out)
 {
     struct executor_counters total;
@@ -234,6 +263,10 @@ static void tell_stats(struct buffer *out)
         "expired_keys:%" PRIu64 "\r\nkeyspace_hits:%" PRIu64 "\r\nkeyspace_misses:%" PRIu64
         "\r\ntotal_error_replies:%" PRIu64 "\r\n",
         total.expired, total.keyspace_hits, total.keyspace_misses, total.errors);
+    tell_expiry(out, &total, &rates);
+    tell_sockets(out, &total);
+    stats_tell_rates(out);
+    buffer_printf(out, "migrate_cached_sockets:%d\r\n", migrate_link_count());
 }
 
 static void tell_commandstats(struct buffer *out)

@@ -97,6 +97,14 @@ void migrate_link_keep(struct migrate_link *link)
         migrate_link_close(link);
 }
 
+int migrate_link_count(void)
+{
+    pthread_mutex_lock(&mutex);
+    int count = kept_count;
+    pthread_mutex_unlock(&mutex);
+    return count;
+}
+
 static struct migrate_link *take_kept(const char *host, const char *port)
 {
     pthread_mutex_lock(&mutex);

@@ -29,6 +29,7 @@ struct migrate_link *migrate_link_open(
 /* Keeps it for the next. All that was asked must have been answered. */
 void migrate_link_keep(struct migrate_link *link);
 void migrate_link_close(struct migrate_link *link);
+int migrate_link_count(void); /* that are kept now; any thread */
 
 /* Writes all of the bytes; takes in what the other side says meanwhile. */
 enum migrate_link_status migrate_link_write(

@@ -147,8 +147,8 @@ static void slowlog_get(struct call *call)
     int64_t count = SHOWN_BY_DEFAULT;
     if (call->argc > 3) {
         reply_error(call->reply,
-            "ERR unknown subcommand or wrong number of arguments for '%.128s'. Try SLOWLOG HELP.",
-            "get");
+            "unknown subcommand or wrong number of arguments for '%.*s'. Try SLOWLOG HELP.",
+            (int)call->argv[1].len, call->argv[1].data);
         return;
     }
     if (call->argc == 3 && (!number_parse(call->argv[2], &count) || count < -1)) {

@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { RESETS_MAX = 16, SAMPLES = 16 };
+enum { RESETS_MAX = 16, SAMPLES = 16, RATES_MAX = 4 };
 
 /* Both structures are nothing but counters. */
 enum {
@@ -22,11 +22,18 @@ static struct command_counter
 static struct sample {
     int64_t at_ms;
     struct executor_counters total;
+    uint64_t others[RATES_MAX];
 } samples[SAMPLES];
 static size_t sample_count; /* ever taken */
 
 static void (*resets[RESETS_MAX])(void); /* written before any thread runs */
 static size_t reset_count;
+
+static struct {
+    const char *name;
+    uint64_t (*read)(void);
+} others[RATES_MAX]; /* likewise */
+static size_t other_count;
 
 /* The sums belong to the caller alone, so plain loads and stores do for them. */
 static uint64_t value_of(const _Atomic uint64_t *counter)
@@ -101,23 +108,57 @@ void stats_tick(int64_t now_monotonic_ms)
     struct sample *sample = &samples[sample_count++ % SAMPLES];
     sample->at_ms = now_monotonic_ms;
     sum_total(&sample->total);
+    for (size_t i = 0; i < other_count; i++)
+        sample->others[i] = others[i].read();
     pthread_mutex_unlock(&mutex);
+}
+
+/* The samples to compare; returns the seconds between them, 0: there are no two. mutex is held. */
+static double find_span(const struct sample **oldest, const struct sample **newest)
+{
+    if (sample_count < 2)
+        return 0;
+    *newest = &samples[(sample_count - 1) % SAMPLES];
+    *oldest = &samples[sample_count > SAMPLES ? sample_count % SAMPLES : 0];
+    int64_t ms = (*newest)->at_ms - (*oldest)->at_ms;
+    return ms > 0 ? (double)ms / 1000 : 0;
 }
 
 void stats_rates(struct stats_rates *rates)
 {
+    const struct sample *oldest, *newest;
     *rates = (struct stats_rates){ 0 };
     pthread_mutex_lock(&mutex);
-    if (sample_count >= 2) {
-        const struct sample *newest = &samples[(sample_count - 1) % SAMPLES];
-        const struct sample *oldest = &samples[sample_count > SAMPLES ? sample_count % SAMPLES : 0];
-        double seconds = (double)(newest->at_ms - oldest->at_ms) / 1000;
-        if (seconds > 0) {
-            rates->commands = (double)(newest->total.commands - oldest->total.commands) / seconds;
-            rates->bytes_in = (double)(newest->total.bytes_in - oldest->total.bytes_in) / seconds;
-            rates->bytes_out =
-                (double)(newest->total.bytes_out - oldest->total.bytes_out) / seconds;
-        }
+    double seconds = find_span(&oldest, &newest);
+    if (seconds > 0) {
+        const struct executor_counters *from = &oldest->total, *to = &newest->total;
+        rates->commands = (double)(to->commands - from->commands) / seconds;
+        rates->bytes_in = (double)(to->bytes_in - from->bytes_in) / seconds;
+        rates->bytes_out = (double)(to->bytes_out - from->bytes_out) / seconds;
+        uint64_t looked = to->expire_looked - from->expire_looked;
+        if (looked > 0)
+            rates->expire_over = (double)(to->expire_over - from->expire_over) / (double)looked;
+    }
+    pthread_mutex_unlock(&mutex);
+}
+
+void stats_add_rate(const char *name, uint64_t (*read)(void))
+{
+    if (other_count == RATES_MAX)
+        abort(); /* as above */
+    others[other_count].name = name;
+    others[other_count++].read = read;
+}
+
+void stats_tell_rates(struct buffer *out)
+{
+    const struct sample *oldest, *newest;
+    pthread_mutex_lock(&mutex);
+    double seconds = find_span(&oldest, &newest);
+    for (size_t i = 0; i < other_count; i++) {
+        double bytes = seconds > 0 ? (double)(newest->others[i] - oldest->others[i]) : 0;
+        buffer_printf(
+            out, "%s:%.2f\r\n", others[i].name, bytes > 0 ? bytes / seconds / 1024 : 0.0);
     }
     pthread_mutex_unlock(&mutex);
 }

@@ -19,8 +19,14 @@ void stats_on_reset(void (*reset)(void));
 struct stats_rates {
     double commands;            /* a second */
     double bytes_in, bytes_out; /* a second */
+    double expire_over;         /* of the entries that the expiry looked at, the part that was over */
 };
 void stats_tick(int64_t now_monotonic_ms);
 void stats_rates(struct stats_rates *rates);
+/* INFO tells the growth of what `read` gives (bytes since the start; from any thread) as so many KB
+ * a second, under this name, beside the others. Before any thread runs. */
+void stats_add_rate(const char *name, uint64_t (*read)(void));
+/* The lines of those. */
+void stats_tell_rates(struct buffer *out);
 
 #endif

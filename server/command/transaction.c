@@ -280,13 +280,16 @@ static void exec_locked(struct call *call, struct slot *first, size_t keys)
     struct session *session = call->session;
     if (!is_served(call, first, keys))
         return;
-    if (atomic_load(&session->watch_broken) || watch_has_expired(call->store, session, call->now)) {
+    if (session->transaction->broken) {
+        reply_error(call->reply, "EXECABORT Transaction discarded because of previous errors.");
+    } else if (atomic_load(&session->watch_broken) ||
+               watch_has_expired(call->store, session, call->now)) {
         reply_null_array(call->reply);
     } else if (must_retry(call)) {
         call->retry = true;
     } else {
-        watch_remove_all_locked(
-            session); /* before an UNWATCH among the commands would want the locks */
+        /* Before an UNWATCH among the commands would want the locks. */
+        watch_remove_all_locked(session);
         run_queue(call);
     }
 }
@@ -297,11 +300,6 @@ static void exec(struct call *call)
     struct transaction *transaction = session->transaction;
     if (!transaction) {
         reply_error(call->reply, "EXEC without MULTI");
-        return;
-    }
-    if (transaction->broken) {
-        transaction_discard(session);
-        reply_error(call->reply, "EXECABORT Transaction discarded because of previous errors.");
         return;
     }
     struct exec_slots all = { 0 };

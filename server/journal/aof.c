@@ -283,6 +283,7 @@ void aof_info(const struct aof *aof, struct aof_info *info)
         .last_rewrite_seconds = aof->rewrite_last,
         .current_rewrite_seconds = rewriting ? (aof_now_ms() - aof->rewrite_since) / 1000 : -1,
         .rewrites = aof->rewrites,
+        .rewrite_failures = aof->rewrite_failures,
         .written_offset = atomic_load(&aof->written_offset),
         .synced_offset = atomic_load(&aof->synced_offset),
         .buffer_length = aof_lag(aof),

@@ -128,6 +128,7 @@ struct aof_info {
     int64_t delayed_fsyncs;          /* seconds in which everysec found the last fsync unfinished */
     int64_t last_rewrite_seconds, current_rewrite_seconds; /* -1: none */
     int64_t rewrites;                                      /* finished since the start */
+    int rewrite_failures;                                  /* since the last that finished */
     int64_t written_offset, synced_offset;                 /* of the journal */
     int64_t buffer_length;                                 /* aof_lag */
 };

@@ -150,6 +150,7 @@ bool connection_read(struct connection *connection)
     input->len += (size_t)got;
     connection->bytes_in += (size_t)got;
     counter_add(&connection->worker->executor->counters.bytes_in, (uint64_t)got);
+    counter_add(&connection->worker->executor->counters.reads, 1);
     if (is_over_input_limit(connection)) {
         log_write(LOG_WARNING,
             "Closing client %s: its query buffer exceeds "
@@ -281,6 +282,7 @@ static bool write_reply(struct connection *connection)
         }
         connection->bytes_out += (size_t)sent;
         counter_add(&connection->worker->executor->counters.bytes_out, (uint64_t)sent);
+        counter_add(&connection->worker->executor->counters.writes, 1);
         advance(connection, (size_t)sent);
         total += (size_t)sent;
     }

@@ -237,7 +237,8 @@ void replication_failover(struct call *call)
 {
     struct options options;
     if (dispatch_is_cluster()) {
-        reply_error(call->reply, "ERR FAILOVER not allowed in cluster mode.");
+        reply_error(call->reply, "FAILOVER not allowed in cluster mode. "
+                                 "Use CLUSTER FAILOVER command instead.");
         return;
     }
     if (!parse(call, &options))

@@ -3,6 +3,7 @@
 
 #include "server/clock.h"
 #include "server/command/condition.h"
+#include "server/command/stats.h"
 #include "server/config.h"
 #include "server/info.h"
 #include "server/replication/failover.h"
@@ -134,6 +135,8 @@ void replication_info_open(struct journal *the_journal)
     info_register("replication", tell_replication);
     info_register("stats", tell_stats);
     info_register("memory", tell_memory);
+    stats_add_rate("instantaneous_input_repl_kbps", link_bytes_in);
+    stats_add_rate("instantaneous_output_repl_kbps", feed_bytes);
 }
 
 /* ---- ROLE ---- */

@@ -7,6 +7,7 @@
 #include "common/number.h"
 #include "server/clock.h"
 #include "server/command/condition.h"
+#include "server/info.h"
 #include "server/journal/gate.h"
 #include "server/net/worker.h"
 #include "server/periodic.h"
@@ -66,6 +67,9 @@ static bool is_over(struct room *room, struct waiter *waiter, int64_t now)
     return true;
 }
 
+/* Clients with a time limit, in all rooms. */
+static atomic_size_t limited;
+
 static void look(struct room *room)
 {
     int64_t now = clock_monotonic_ms(), next = 0;
@@ -73,6 +77,7 @@ static void look(struct room *room)
         struct waiter *waiter = *at;
         if (is_over(room, waiter, now)) {
             *at = waiter->next;
+            atomic_fetch_sub(&limited, waiter->deadline != 0);
             free(waiter);
             continue;
         }
@@ -135,6 +140,7 @@ static void enter(struct call *call, size_t need, int64_t timeout_ms)
     waiter->session_id = call->session->id;
     waiter->offset = (int64_t)call->session->write_offset;
     waiter->deadline = timeout_ms > 0 ? clock_monotonic_ms() + timeout_ms : 0;
+    atomic_fetch_add(&limited, waiter->deadline != 0);
     waiter->need = need;
     waiter->next = room->first;
     room->first = waiter;
@@ -171,7 +177,13 @@ void replication_wait(struct call *call)
         enter(call, (size_t)need, timeout_ms);
 }
 
+static void tell(struct buffer *out)
+{
+    buffer_printf(out, "clients_in_timeout_table:%zu\r\n", atomic_load(&limited));
+}
+
 void wait_open(void)
 {
+    info_register("clients", tell);
     periodic_add(look_regularly, true);
 }

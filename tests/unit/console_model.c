@@ -446,6 +446,7 @@ Test(console_model, events_are_a_ring)
 Test(console_model, ages)
 {
     char text[24];
+    cr_assert_str_eq(model_write_age(38, text, sizeof text), "38 ms");
     cr_assert_str_eq(model_write_age(600, text, sizeof text), "0.6 s");
     cr_assert_str_eq(model_write_age(12900, text, sizeof text), "12 s");
     cr_assert_str_eq(model_write_age(180000, text, sizeof text), "3 min");

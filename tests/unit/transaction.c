@@ -170,6 +170,9 @@ Test(transaction, refused_while_it_is_queued)
         "-EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' "
         "command~");
     expect(one, "EXEC", "-ERR EXEC without MULTI~");
+    expect(one, "EXEC now",
+        "-EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' "
+        "command~");
 }
 
 /* What keeps one of its commands keeps EXEC, as a whole. */

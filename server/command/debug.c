@@ -1,0 +1,162 @@
+/* DEBUG. Redis has one command of many words here, not a container; so the words are a table of our
+ * own. SLEEP stops the client that asks and nobody else: a node whose workers slept would be taken
+ * for dead by the others, and that can be had with SIGSTOP. */
+#include "server/command/background.h"
+#include "server/command/latency.h"
+#include "server/command/permission.h"
+#include "server/command/rows.h"
+#include "server/command/slowlog.h"
+
+#include "common/memory.h"
+#include <stdlib.h>
+
+enum {
+    SLEEP_WORDS = 3,             /* DEBUG SLEEP seconds */
+    SLEEP_MAX_MS = 86400 * 1000, /* a day */
+    NUMBER_MAX = 64,             /* bytes of a number that are read */
+};
+
+/* ---- SLEEP ---- */
+
+/* A client's sleep, with what SLOWLOG will want to know when it is over. */
+struct nap {
+    struct ticket *ticket;
+    struct executor *executor;
+    const struct command_entry *entry;
+    uint64_t start; /* ticks */
+    struct bytes argv[SLEEP_WORDS]; /* into text */
+    char text[];
+};
+
+/* In the session's worker. What dispatch has measured is how long it took to go to bed. */
+static void get_up(struct session *session, void *arg)
+{
+    struct nap *nap = arg;
+    uint64_t ticks = clock_ticks() - nap->start;
+    struct call call = { .executor = nap->executor,
+        .session = session,
+        .entry = nap->entry,
+        .argv = nap->argv,
+        .argc = SLEEP_WORDS };
+    counter_add(&nap->executor->commands[nap->entry->id].ticks, ticks);
+    if (ticks >= atomic_load_explicit(&latency_threshold, memory_order_relaxed))
+        latency_sample_command(&call, ticks);
+    if (session) {
+        slowlog_note(&call, ticks);
+        reply_ok(&session->reply);
+    }
+    free(nap);
+}
+
+static void wake(void *arg)
+{
+    struct nap *nap = arg;
+    ticket_finish(nap->ticket, get_up, nap);
+}
+
+/* As C reads the start of a text; what is no number is 0. Rounded up: nobody sleeps less than asked. */
+static int milliseconds(struct bytes seconds)
+{
+    char text[NUMBER_MAX + 1];
+    size_t len = seconds.len < NUMBER_MAX ? seconds.len : NUMBER_MAX;
+    memcpy(text, seconds.data, len);
+    text[len] = '\0';
+    double ms = strtod(text, NULL) * 1000;
+    if (!(ms > 0)) /* NaN, too */
+        return 0;
+    int whole = ms < SLEEP_MAX_MS ? (int)ms : SLEEP_MAX_MS;
+    return whole < ms && whole < SLEEP_MAX_MS ? whole + 1 : whole;
+}
+
+static struct nap *nap_create(const struct call *call)
+{
+    size_t size = 0;
+    for (int i = 0; i < SLEEP_WORDS; i++)
+        size += call->argv[i].len;
+    struct nap *nap = memory_alloc(sizeof(*nap) + size);
+    nap->executor = call->executor;
+    nap->entry = call->entry;
+    nap->start = clock_ticks();
+    char *at = nap->text;
+    for (int i = 0; i < SLEEP_WORDS; i++) {
+        struct bytes word = call->argv[i];
+        memcpy(at, word.data, word.len);
+        nap->argv[i] = (struct bytes){ at, word.len };
+        at += word.len;
+    }
+    return nap;
+}
+
+/* DEBUG SLEEP seconds */
+static void debug_sleep(struct call *call)
+{
+    int ms = milliseconds(call->argv[2]);
+    if (ms == 0) {
+        reply_ok(call->reply);
+    } else if (!call_can_park(call)) {
+        reply_error(call->reply, "DEBUG SLEEP is not possible within a transaction");
+    } else {
+        struct nap *nap = nap_create(call);
+        nap->ticket = call_park(call);
+        background_run(ms, wake, nap);
+    }
+}
+
+/* ---- The words ---- */
+
+static void debug_help(struct call *call);
+
+static const struct word {
+    const char *name;
+    void (*run)(struct call *call);
+    int argc;
+    const char *syntax, *summary;
+} words[] = {
+    { "sleep", debug_sleep, SLEEP_WORDS, "SLEEP <seconds>",
+        "    Answers after that time; fractions of a second count." },
+    { "help", debug_help, 2, "HELP", "    Prints this help." },
+};
+enum { WORDS = sizeof(words) / sizeof(words[0]) };
+
+static void debug_help(struct call *call)
+{
+    reply_array(call->reply, 1 + 2 * WORDS);
+    reply_simple(call->reply, "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
+    for (size_t i = 0; i < WORDS; i++) {
+        reply_simple(call->reply, words[i].syntax);
+        reply_simple(call->reply, words[i].summary);
+    }
+}
+
+/* DEBUG word [argument ...] */
+static void debug(struct call *call)
+{
+    if (!permission_has(call->session, CONFIG_ENABLE_DEBUG_COMMAND)) {
+        reply_error(call->reply,
+            "DEBUG command not allowed. If the enable-debug-command option is set to \"local\", "
+            "you can run it from a local connection, otherwise you need to set this option in the "
+            "configuration file, and then restart the server.");
+        return;
+    }
+    struct bytes name = call->argv[1];
+    for (size_t i = 0; i < WORDS; i++) {
+        if (bytes_is(name, words[i].name) && call->argc == words[i].argc) {
+            words[i].run(call);
+            return;
+        }
+    }
+    reply_error(call->reply,
+        "unknown subcommand or wrong number of arguments for '%.*s'. Try DEBUG HELP.",
+        (int)(name.len < 128 ? name.len : 128), name.data);
+}
+
+/* clang-format off */
+const struct command debug_commands[] = {
+    { "debug", debug, -2, CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE,
+        .group = "server",
+        .since = "1.0.0",
+        .summary = "What helps to test a server and its clients",
+        .complexity = "Depends on subcommand." },
+    { 0 },
+};
+/* clang-format on */
