@@ -262,9 +262,10 @@ static int check_words(struct batch *batch, const struct batch_command *command,
         const char *extra = arguments->count > command->words_max && command->words_max >= 0
                                 ? arguments->words[command->words_max]
                                 : NULL;
-        return batch_fail(batch, BATCH_USAGE, "%s%.60s%susage: slotctl %s %s",
+        return batch_fail(batch, BATCH_USAGE, "%s%.60s%susage: slotctl %s%s%s",
             extra != NULL ? "\"" : "", extra != NULL ? extra : "",
-            extra != NULL ? "\" is too much; " : "", command->name, command->usage);
+            extra != NULL ? "\" is too much; " : "", command->name,
+            command->usage[0] != '\0' ? " " : "", command->usage);
     }
     return BATCH_DONE;
 }

@@ -8,7 +8,7 @@ static const struct batch_option create_options[] = {
 
 static const struct batch_option reshard_options[] = {
     [RESHARD_FROM] = { "--from", "A[,B]", "nodes to take slots from (all others)" },
-    [RESHARD_TO] = { "--to", "C", "node that gets the slots" },
+    [RESHARD_TO] = { "--to", "NODE", "node that gets the slots" },
     [RESHARD_SLOTS] = { "--slots", "N", "how many slots" },
     [RESHARD_RANGE] = { "--range", "FIRST-LAST[,...]", "which slots" },
     [RESHARD_REPLACE] = { "--replace", NULL, "overwrite keys that the target has already" },

@@ -150,6 +150,7 @@ int batch_file(struct batch *batch, const struct batch_arguments *arguments)
            run_line(&script, (struct bytes){ line, (size_t)len })) {
     }
     bool unreadable = ferror(file) != 0;
+    int why = errno;
     free(line);
     if (!standard) {
         fclose(file);
@@ -159,7 +160,7 @@ int batch_file(struct batch *batch, const struct batch_arguments *arguments)
     batch_set(batch, "failed", json_integer(script.failed));
     batch_set(batch, "results", script.results);
     if (unreadable) {
-        return batch_fail(batch, BATCH_USAGE, "%.200s: %s", script.name, strerror(EIO));
+        return batch_fail(batch, BATCH_USAGE, "%.200s: %s", script.name, strerror(why));
     }
     if (script.code != BATCH_DONE && script.keep_going && !batch->options.json) {
         return batch_fail(

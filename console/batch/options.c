@@ -142,7 +142,8 @@ enum batch_options_result batch_options_take(struct batch_options *options, int 
         ++*at;
         if (option->value != NULL && value == NULL) {
             if (*at >= argc) {
-                error_set(error, "%s wants %s behind it", word, option->value);
+                error_set(
+                    error, "%s wants %s behind it; slotctl --help lists all", word, option->value);
                 return BATCH_OPTION_WRONG;
             }
             value = argv[(*at)++];

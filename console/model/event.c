@@ -5,6 +5,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* What is told late, as slots that moved are, goes where its time belongs. */
+static void keep_order(struct model_log *log)
+{
+    for (size_t ago = 0; ago + 1 < log->total && ago + 1 < MODEL_EVENTS_MAX; ago++) {
+        struct model_event *later = &log->ring[(log->total - 1 - ago) % MODEL_EVENTS_MAX];
+        struct model_event *earlier = &log->ring[(log->total - 2 - ago) % MODEL_EVENTS_MAX];
+        if (earlier->wall <= later->wall) {
+            return;
+        }
+        struct model_event moved = *earlier;
+        *earlier = *later;
+        *later = moved;
+        uint64_t number = earlier->number; /* numbers go with places */
+        earlier->number = later->number;
+        later->number = number;
+    }
+}
+
 void model_log_add(struct model_log *log, int64_t wall, enum model_event_kind kind,
     enum model_severity severity, const char *format, ...)
 {
@@ -20,6 +38,7 @@ void model_log_add(struct model_log *log, int64_t wall, enum model_event_kind ki
     va_start(args, format);
     vsnprintf(event->text, sizeof event->text, format, args);
     va_end(args);
+    keep_order(log);
 }
 
 const struct model_event *model_log_at(const struct model_log *log, size_t ago)

@@ -77,7 +77,11 @@ static void read_figures(struct bytes info, struct model_figures *figures)
     }
 }
 
-enum { OWN_REQUESTS = 4 }; /* of a poll, see poll.c */
+enum {
+    OWN_REQUESTS = 4, /* of a poll, see poll.c */
+    RATE_MS = 500,    /* polls that follow each other faster count as one: else a few commands in
+                         some milliseconds would look like thousands a second */
+};
 
 static double rate(int64_t now_total, int64_t old_total, int64_t ours, int64_t ms)
 {
@@ -85,25 +89,31 @@ static double rate(int64_t now_total, int64_t old_total, int64_t ours, int64_t m
     return now_total < 0 || old_total < 0 || more <= 0 ? 0 : (double)more * 1000 / (double)ms;
 }
 
+static void start_rates(struct model_node *node, int64_t now)
+{
+    node->rated = node->figures;
+    node->rated_at = now;
+    node->own_requests = 0;
+}
+
 void model_build_info(struct model *model, int index, struct bytes info, int64_t now)
 {
     struct model_node *node = model->nodes[index];
-    struct model_figures old = node->figures;
-    int64_t ms = now - node->figures_at;
     read_figures(info, &node->figures);
-    bool restarted = node->figures.commands_total < old.commands_total;
-    if (node->figures_at != 0 && ms > 0 && !restarted) {
-        node->ops = rate(node->figures.commands_total, old.commands_total,
-            OWN_REQUESTS + node->own_requests, ms);
-        node->input_rate = rate(node->figures.input_bytes, old.input_bytes, 0, ms);
-        node->output_rate = rate(node->figures.output_bytes, old.output_bytes, 0, ms);
-        model_history_add(&node->ops_history, node->ops);
-    }
-    if (node->figures_at == 0 || restarted) {
+    int64_t ms = now - node->rated_at;
+    node->own_requests += OWN_REQUESTS;
+    if (node->figures_at == 0 || node->figures.commands_total < node->rated.commands_total) {
         node->ops = (double)reply_field_number(info, "instantaneous_ops_per_sec", 0);
+        start_rates(node, now);
+    } else if (ms >= RATE_MS) {
+        node->ops =
+            rate(node->figures.commands_total, node->rated.commands_total, node->own_requests, ms);
+        node->input_rate = rate(node->figures.input_bytes, node->rated.input_bytes, 0, ms);
+        node->output_rate = rate(node->figures.output_bytes, node->rated.output_bytes, 0, ms);
+        model_history_add(&node->ops_history, node->ops);
+        start_rates(node, now);
     }
     node->figures_at = now;
-    node->own_requests = 0;
     if (node->latency_us >= 0) {
         model_history_add(&node->latency_history, (double)node->latency_us / 1000);
     }

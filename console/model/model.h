@@ -128,8 +128,8 @@ const char *model_node_name(const struct model *model, int node, char *name, siz
 
 /* "0-99,200" of a set; at most `most` ranges, then ",..."; 0: all. */
 void model_write_ranges(const struct slot_set *set, unsigned most, struct buffer *out);
-/* Milliseconds for the eye: "38 ms", "0.6 s", "12 s", "3 min", "2 h", "4 d"; returns text. size 24 is
- * enough. */
+/* Milliseconds for the eye: "38 ms", "0.6 s", "12 s", "3 min", "2 h", "4 d"; returns text. size 24
+ * is enough. */
 const char *model_write_age(int64_t ms, char *text, size_t size);
 
 /* Who thinks what of whom: one cell of the matrix. */

@@ -74,12 +74,14 @@ struct model_node {
 
     struct model_figures figures; /* good where figures_at isn't 0; as old as that */
     int64_t figures_at;           /* client_now() */
+    struct model_figures rated;   /* what the rates are measured from */
+    int64_t rated_at;             /* client_now() */
+    int64_t own_requests; /* of the console, answered since rated_at: they are no operations */
     double ops; /* operations a second between the last two polls; the model's own requests taken
                    off */
     double input_rate, output_rate; /* bytes a second */
     int64_t lag;                    /* of a replica: bytes behind its primary; -1: not known */
     struct model_history ops_history, latency_history; /* latency in ms */
-    int64_t own_requests; /* answered since the last INFO, besides the polls' own: no operations */
     struct model_probe *probe; /* the poll's own: its connection and timer; NULL: not polled */
 };
 

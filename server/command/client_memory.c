@@ -14,8 +14,8 @@
 enum { RECENT = 8, PERIOD_MS = 1000 }; /* rounds that count as recent */
 
 struct look {
-    size_t normal, replicas;  /* bytes of memory */
-    size_t input, output;     /* the largest buffer, in bytes */
+    size_t normal, replicas; /* bytes of memory */
+    size_t input, output;    /* the largest buffer, in bytes */
 };
 
 /* Of the round under way: of the worker that is being visited. */

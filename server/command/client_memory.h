@@ -1,4 +1,5 @@
-/* What clients take, and how much they lately sent or were sent at once: looked at once a second. */
+/* What clients take, and how much they lately sent or were sent at once: looked at once a second.
+ */
 #ifndef SERVER_COMMAND_CLIENT_MEMORY_H
 #define SERVER_COMMAND_CLIENT_MEMORY_H
 

@@ -55,9 +55,8 @@ static void config_set(struct call *call)
     for (size_t i = 0; i < count; i++)
         pairs[i] = (struct config_pair){ call->argv[2 + 2 * i], call->argv[3 + 2 * i] };
     struct error error;
-    enum config_outcome outcome =
-        config_change(pairs, count,
-            permission_has(call->session, CONFIG_ENABLE_PROTECTED_CONFIGS), &culprit, &error);
+    enum config_outcome outcome = config_change(pairs, count,
+        permission_has(call->session, CONFIG_ENABLE_PROTECTED_CONFIGS), &culprit, &error);
     if (outcome == CONFIG_CHANGED) {
         reply_ok(call->reply);
     } else {

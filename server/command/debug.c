@@ -23,7 +23,7 @@ struct nap {
     struct ticket *ticket;
     struct executor *executor;
     const struct command_entry *entry;
-    uint64_t start; /* ticks */
+    uint64_t start;                 /* ticks */
     struct bytes argv[SLEEP_WORDS]; /* into text */
     char text[];
 };
@@ -54,7 +54,8 @@ static void wake(void *arg)
     ticket_finish(nap->ticket, get_up, nap);
 }
 
-/* As C reads the start of a text; what is no number is 0. Rounded up: nobody sleeps less than asked. */
+/* As C reads the start of a text; what is no number is 0. Nobody sleeps less than asked: what is
+ * left of a millisecond is rounded up, and one more is for that which has begun. */
 static int milliseconds(struct bytes seconds)
 {
     char text[NUMBER_MAX + 1];
@@ -65,7 +66,7 @@ static int milliseconds(struct bytes seconds)
     if (!(ms > 0)) /* NaN, too */
         return 0;
     int whole = ms < SLEEP_MAX_MS ? (int)ms : SLEEP_MAX_MS;
-    return whole < ms && whole < SLEEP_MAX_MS ? whole + 1 : whole;
+    return whole + 1 + (whole < ms);
 }
 
 static struct nap *nap_create(const struct call *call)

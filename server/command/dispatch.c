@@ -17,6 +17,7 @@
 #include "server/command/transit.h"
 #include "server/config.h"
 #include "server/journal/journal.h"
+#include "server/log.h"
 
 #include "common/memory.h"
 #include "common/number.h"
@@ -329,12 +330,34 @@ static void refuse_unknown(struct request *request, struct reply *reply)
     buffer_free(&args);
 }
 
+/* A browser that a page has sent to this port: the lines that follow would be the page's commands.
+ */
+static bool is_of_http(struct bytes name)
+{
+    return bytes_is(name, "POST") || bytes_is(name, "Host:");
+}
+
+static void hang_up(struct session *session)
+{
+    enum { SAID_EVERY_MS = 60 * 1000 };
+    static _Atomic int64_t said; /* when, by the monotonic clock */
+    int64_t now = clock_monotonic_ms(), before = atomic_load(&said);
+    session->flags |= SESSION_CLOSE_NOW;
+    if ((before == 0 || now - before > SAID_EVERY_MS) &&
+        atomic_compare_exchange_strong(&said, &before, now))
+        log_write(LOG_WARNING,
+            "%s speaks HTTP: an attack by way of somebody's browser? Its connection is closed",
+            session->peer);
+}
+
 /* Whether the request is one at all, and the client may make it. */
 static bool is_acceptable(struct request *request, struct session *session)
 {
     struct reply *reply = &session->reply;
     if (!request->entry) {
         refuse_unknown(request, reply);
+        if (is_of_http(request->argv[0]))
+            hang_up(session);
         return false;
     }
     const struct command *command = request->entry->command;

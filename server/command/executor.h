@@ -21,8 +21,8 @@ struct executor_counters {
         bytes_in, bytes_out, redirected, errors, slow_reads,
         changes; /* commands that changed something, for save points */
     _Atomic uint64_t reads, writes; /* of clients' sockets */
-    /* Of the expiry in the background: entries with and without a time that were looked at, those
-     * that were over, microseconds it took, and how often its share of the time was used up. */
+    /* Of the expiry in the background: entries with a time that were looked at, those that were
+     * over, microseconds it took, and how often its share of the time was used up. */
     _Atomic uint64_t expire_looked, expire_over, expire_us, expire_cut_short;
 };
 

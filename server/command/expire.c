@@ -33,7 +33,7 @@ struct round {
 /* One scan under a lock: finds the cells of entries that are over. */
 struct finding {
     int64_t now;
-    size_t seen, over;
+    size_t seen, timed, over;
     struct entry *entries[SCAN * 2];
 };
 
@@ -42,6 +42,7 @@ static void look(void *arg, table_cell *cell)
     struct finding *finding = arg;
     struct entry *entry = table_cell_entry(cell);
     finding->seen++;
+    finding->timed += entry_expiry(entry) != ENTRY_NO_EXPIRY;
     if (entry_is_expired(entry, finding->now) && finding->over < SCAN * 2)
         finding->entries[finding->over++] = entry;
 }
@@ -113,6 +114,14 @@ static void step(struct round *round, unsigned databases, unsigned worker, unsig
     round->database = (round->database + 1) % databases;
 }
 
+static void count(struct executor_counters *counters, const struct finding *finding)
+{
+    if (finding->timed == 0)
+        return;
+    counter_add(&counters->expire_looked, finding->timed);
+    counter_add(&counters->expire_over, finding->over);
+}
+
 static void expire(struct executor *executor, unsigned worker, unsigned workers)
 {
     static _Thread_local struct round round;
@@ -129,20 +138,24 @@ static void expire(struct executor *executor, unsigned worker, unsigned workers)
         any = any || store_expires_count(executor->store, i) > 0;
     if (!any)
         return;
-    int64_t end = clock_monotonic_us() + BUDGET_US;
+    int64_t start = clock_monotonic_us();
     for (unsigned slots = 0; slots < SLOTS_A_TICK;) {
         struct finding finding = { .now = executor->now };
         turn_begin(executor->turn); /* a short one each: whoever stops all turns waits for it */
         bool more = work_on(executor, &round, &finding);
         turn_end(executor->turn);
+        count(&executor->counters, &finding);
         if (!more) {
             step(&round, databases, worker, workers);
             /* Where much is over it is worth to go on: such a slot does not count. */
             slots += finding.over * 4 < finding.seen || finding.seen == 0;
         }
-        if (finding.seen > 0 && clock_monotonic_us() > end)
+        if (finding.seen > 0 && clock_monotonic_us() > start + BUDGET_US) {
+            counter_add(&executor->counters.expire_cut_short, 1);
             break;
+        }
     }
+    counter_add(&executor->counters.expire_us, (uint64_t)(clock_monotonic_us() - start));
     journal_wake(executor->journal);
 }
 

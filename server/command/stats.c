@@ -157,8 +157,7 @@ void stats_tell_rates(struct buffer *out)
     double seconds = find_span(&oldest, &newest);
     for (size_t i = 0; i < other_count; i++) {
         double bytes = seconds > 0 ? (double)(newest->others[i] - oldest->others[i]) : 0;
-        buffer_printf(
-            out, "%s:%.2f\r\n", others[i].name, bytes > 0 ? bytes / seconds / 1024 : 0.0);
+        buffer_printf(out, "%s:%.2f\r\n", others[i].name, bytes > 0 ? bytes / seconds / 1024 : 0.0);
     }
     pthread_mutex_unlock(&mutex);
 }

@@ -19,7 +19,7 @@ void stats_on_reset(void (*reset)(void));
 struct stats_rates {
     double commands;            /* a second */
     double bytes_in, bytes_out; /* a second */
-    double expire_over;         /* of the entries that the expiry looked at, the part that was over */
+    double expire_over;         /* of the entries with a time that were looked at, the part that was over */
 };
 void stats_tick(int64_t now_monotonic_ms);
 void stats_rates(struct stats_rates *rates);

@@ -171,6 +171,21 @@ Test(sessions, a_skipped_reply_of_a_write_that_waits)
     raw_close(raw);
 }
 
+/* What a page makes a browser send is not obeyed behind the first line of HTTP. */
+Test(sessions, a_browser)
+{
+    static const char *const lines[] = { "POST / HTTP/1.1\r\n", "GET k\r\nHost: somewhere\r\n" };
+    struct node *node = node_start("%s", "");
+    for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+        struct raw *raw = raw_open(node_port(node));
+        raw_send_text(raw, scratch_printf("%sSET k evil\r\n", lines[i]));
+        cr_assert(raw_closed(raw, 5000));
+        raw_close(raw);
+    }
+    node_expect(node, "(nil)", "GET k");
+    cr_assert(node_log_has(node, "speaks HTTP"));
+}
+
 /* An address that nobody has is no wildcard. */
 Test(sessions, kills_only_whom_it_names)
 {

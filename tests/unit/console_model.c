@@ -407,6 +407,39 @@ Test(console_model, rates_are_of_the_time_between_polls)
     cr_assert_float_eq(model->nodes[node]->ops, 0, 0.001, "it was restarted");
 }
 
+static void feed_commands(int node, int total, int64_t after)
+{
+    char info[80];
+    snprintf(info, sizeof info, "used_memory:1\r\ntotal_commands_processed:%d\r\n", total);
+    model_build_info(model, node, bytes_of(info), now + after);
+}
+
+Test(console_model, rates_leave_out_what_we_asked_ourselves)
+{
+    make_healthy();
+    int node = find(0);
+    feed_commands(node, 1000, 10000);
+    feed_commands(node, 1030, 10010);
+    cr_assert_lt(model->nodes[node]->ops, 100, "10 ms tell nothing of a second");
+    model->nodes[node]->own_requests += 500; /* counted keys */
+    feed_commands(node, 1000 + 500 + 8 + 1000, 11000);
+    cr_assert_float_eq(model->nodes[node]->ops, 1000, 0.001, "two polls and the count were ours");
+    cr_assert_eq(model->nodes[node]->own_requests, 0);
+}
+
+Test(console_model, events_told_late_go_where_their_time_belongs)
+{
+    model_log_add(&model->log, 100, MODEL_EVENT_STATE, MODEL_NEUTRAL, "first");
+    model_log_add(&model->log, 300, MODEL_EVENT_STATE, MODEL_NEUTRAL, "third");
+    model_log_add(&model->log, 200, MODEL_EVENT_SLOTS, MODEL_NEUTRAL, "second");
+    static const char *const texts[] = { "third", "second", "first" };
+    for (size_t ago = 0; ago < 3; ago++) {
+        const struct model_event *event = model_log_at(&model->log, ago);
+        cr_assert_str_eq(event->text, texts[ago]);
+        cr_assert_eq(event->number, 3 - ago);
+    }
+}
+
 Test(console_model, lag_is_what_the_primary_is_ahead)
 {
     make_healthy();
