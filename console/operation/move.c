@@ -52,7 +52,11 @@ static struct slots_text slots_text(const struct slot_set *set)
 /* Everything that hasn't been moved yet, of this step and those behind it. */
 static void write_resume(struct operation *operation)
 {
-    const struct plan_node *target = &operation->plan.nodes[operation->move->target];
+    const struct move *move = operation->move;
+    const struct plan_node *target = &operation->plan.nodes[move->target];
+    bool target_fails = move->failing && move->failed_at == move->target;
+    const struct address *ask =
+        &operation->plan.nodes[target_fails ? move->source : move->target].address;
     struct slot_set left = { { 0 } };
     struct buffer ranges = { 0 };
     for (size_t i = operation->step; i < operation->plan.step_count; i++) {
@@ -65,11 +69,11 @@ static void write_resume(struct operation *operation)
         operation->report.resume[0] = '\0';
     } else if (ranges.len < sizeof operation->report.resume - 200) {
         snprintf(operation->report.resume, sizeof operation->report.resume,
-            "slotctl -h %s -p %u reshard --to %s --range %.*s", target->address.ip,
-            target->address.port, target->id.text, (int)ranges.len, ranges.data);
+            "slotctl -h %s -p %u reshard --to %s --range %.*s", ask->ip, ask->port, target->id.text,
+            (int)ranges.len, ranges.data);
     } else {
         snprintf(operation->report.resume, sizeof operation->report.resume,
-            "slotctl -h %s -p %u check", target->address.ip, target->address.port);
+            "slotctl -h %s -p %u check", ask->ip, ask->port);
     }
     buffer_free(&ranges);
 }
@@ -234,8 +238,9 @@ void move_lane_failed(struct lane *lane, int node, const char *what, const char 
             run_say(operation, "%s; bringing the slots under way to an end", move->failure);
         }
     }
+    move->failed_at = move->failing ? move->failed_at : node;
     move->failing = true;
-    slot_set_add(&move->open, lane->slot);
+    slot_set_add(lane->opened ? &move->open : &move->half_back, lane->slot);
     move->open_keys += lane->keys_moved;
     end_lane(lane);
 }

@@ -17,6 +17,7 @@ struct lane {
     bool busy;
     unsigned slot;
     char slot_text[MOVE_SLOT_DIGITS];
+    bool opened;         /* the target imports it */
     bool target_owns;    /* it was the owner before we came: an earlier run got that far */
     unsigned keys_moved; /* of this slot */
     struct bytes *argv;  /* owned: the MIGRATE that waits for its turn, or is under way; or NULL */
@@ -37,14 +38,14 @@ struct move {
     struct slot_set left; /* not begun yet */
     struct lane lanes[MOVE_LANES];
     unsigned busy, migrating, tickets;
-    bool failing;             /* a slot failed: no new ones are begun */
-    struct slot_set late;     /* finished after the end was decided */
-    struct slot_set put_back; /* closed again where they were */
-    struct slot_set
-        half_back;        /* the same, but the target didn't answer: it may still import them */
-    struct slot_set open; /* failed */
-    unsigned open_keys;   /* of them, moved */
-    char failure[512];    /* the first */
+    bool failing;              /* a slot failed: no new ones are begun */
+    struct slot_set late;      /* finished after the end was decided */
+    struct slot_set put_back;  /* closed again where they were */
+    struct slot_set half_back; /* the same, but the target, silent, may still import them */
+    struct slot_set open;      /* failed */
+    unsigned open_keys;        /* of them, moved */
+    char failure[512];         /* the first */
+    int failed_at;             /* its node */
 };
 
 /* --- move.c --- */

@@ -76,6 +76,7 @@ static void on_importing(
         move_lane_failed(lane, node, "SETSLOT IMPORTING", error);
         return;
     }
+    lane->opened = true;
     ask(lane, operation->move->source, RUN_TRIES, on_migrating, "SETSLOT", "MIGRATING",
         id_of(operation, operation->move->target));
 }

@@ -32,7 +32,9 @@ static bool check_end(const struct model *model, int index, const char *role, st
     }
     model_node_name(model, index, name, sizeof name);
     if (model_node_is_lost(model->nodes[index])) {
-        return error_set(error, "the %s %s doesn't answer: %.200s", role, name,
+        return error_set(error,
+            "the %s %s doesn't answer: %.200s (where another took over from it, name that one)",
+            role, name,
             model->nodes[index]->trouble[0] != '\0' ? model->nodes[index]->trouble
                                                     : "it has failed");
     }
@@ -131,15 +133,14 @@ static bool choose_ranges(struct reshard *reshard, struct error *error)
             plan_open_target(reshard->model, s) == MODEL_NOBODY) {
             slot_set_add(&reshard->stranded, s);
         }
-        if (owner == reshard->to) {
-            continue;
-        }
-        if (!any_source && !reshard->is_source[owner]) {
+        if (owner != reshard->to && !any_source && !reshard->is_source[owner]) {
             char name[64];
             return error_set(error, "slot %u belongs to %s, which isn't among the sources", s,
                 model_node_name(reshard->model, owner, name, sizeof name));
         }
-        slot_set_add(&reshard->chosen, s);
+        if (!slot_set_has(&reshard->stranded, s) && owner != reshard->to) {
+            slot_set_add(&reshard->chosen, s);
+        }
     }
     return true;
 }
@@ -236,8 +237,8 @@ static void add_put_backs(struct reshard *reshard, struct plan *plan)
         int lost = model->slots[first].migrating_to;
         if (lost != MODEL_NOBODY && model_node_is_lost(model->nodes[lost])) {
             plan_note(plan,
-                "slots were on their way to %s, which is lost: keys that had arrived "
-                "there stay there until it comes back",
+                "slots were on their way to %s, which is lost: keys that had arrived come back "
+                "only with it",
                 model_node_name(model, lost, name, sizeof name));
         }
     }
@@ -251,7 +252,7 @@ static void add_moves(
     for (int source = 0; source < (int)model->node_count; source++) {
         struct slot_set slots = { { 0 } };
         for (unsigned s = 0; s < SLOT_COUNT; s++) {
-            if (slot_set_has(set, s) && source_of(reshard, s) == source) {
+            if (slot_set_has(set, s) && source_of(reshard, s) == source && source != reshard->to) {
                 slot_set_add(&slots, s);
             }
         }
@@ -324,6 +325,7 @@ bool plan_reshard(const struct model *model, const struct plan_reshard_request *
         return false;
     }
     add_put_backs(&reshard, plan);
+    add_moves(&reshard, &reshard.stranded, true, plan);
     add_moves(&reshard, &reshard.resumed, true, plan);
     add_moves(&reshard, &reshard.chosen, false, plan);
     if (plan->step_count == 0) {

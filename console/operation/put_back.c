@@ -3,6 +3,7 @@
  * it: what has arrived at one of them would be out of sight, and then the move must be finished
  * there. */
 #include "console/client/reply.h"
+#include "console/model/model.h"
 #include "console/operation/run.h"
 #include <stdio.h>
 
@@ -47,10 +48,15 @@ static void ask(
 static void found_keys(struct operation *operation, int node, long long count)
 {
     const struct plan_node *holder = &operation->plan.nodes[node];
+    struct buffer ranges = { 0 };
     fail(operation, node, "keys of it have arrived", "they would be out of sight");
-    snprintf(operation->report.resume, sizeof operation->report.resume,
-        "slotctl -h %s -p %u reshard --to %s --range %u", holder->address.ip, holder->address.port,
-        holder->id.text, operation->at_slot);
+    model_write_ranges(current(operation)->slots, 0, &ranges);
+    if (ranges.len < sizeof operation->report.resume - 200) {
+        snprintf(operation->report.resume, sizeof operation->report.resume,
+            "slotctl -h %s -p %u reshard --to %s --range %.*s", holder->address.ip,
+            holder->address.port, holder->id.text, (int)ranges.len, ranges.data);
+    }
+    buffer_free(&ranges);
     snprintf(operation->report.text, sizeof operation->report.text,
         "slot %u: %s holds %lld key%s of it: its move must be finished there", operation->at_slot,
         run_node_name(operation, node), count, count == 1 ? "" : "s");
@@ -68,6 +74,14 @@ static void on_counted(
     }
 }
 
+/* Keys that have arrived where the slot goes next are where they belong. */
+static bool must_be_empty(const struct operation *operation, int node)
+{
+    const struct plan_step *last = &operation->plan.steps[operation->plan.step_count - 1];
+    return operation->plan.nodes[node].primary && node != current(operation)->node &&
+           !(last->kind == PLAN_MOVE && last->node == node);
+}
+
 static void begin_slot(struct operation *operation)
 {
     unsigned last;
@@ -77,7 +91,7 @@ static void begin_slot(struct operation *operation)
     }
     operation->waiting = 1;
     for (size_t i = 0; i < operation->plan.node_count; i++) {
-        if ((int)i != current(operation)->node && operation->plan.nodes[i].primary) {
+        if (must_be_empty(operation, (int)i)) {
             operation->waiting++;
             ask(operation, (int)i, on_counted, "COUNTKEYSINSLOT", NULL);
         }

@@ -139,8 +139,7 @@ void header_draw_events(struct tui *tui, struct area area)
     int rows = area.rows;
     struct area last = area_rows(area, rows - 1, 1);
     if (tui->notice[0] != '\0') {
-        draw_text(last, 0, 1, theme_style(severity_role(tui->notice_kind)), tui->notice);
-        rows--;
+        rows--; /* see header_draw_notice */
     } else if (jobs_running(tui->jobs) != NULL) {
         draw_job(jobs_at(tui->jobs, 0), last);
         rows--;
@@ -156,4 +155,19 @@ void header_draw_events(struct tui *tui, struct area area)
         int col = draw_text(area, row, 1, theme_style(ROLE_DIM), format_clock(&clock, event->wall));
         draw_text(area, row, col + 2, theme_style(severity_role(event->severity)), event->text);
     }
+}
+
+/* What doesn't fit in one row grows upwards, over what stands there: it goes with the next key. */
+void header_draw_notice(struct tui *tui, struct area area)
+{
+    enum { NOTICE_ROWS = 3 };
+    struct style style = theme_style(severity_role(tui->notice_kind));
+    struct area measure = { 0, 0, 1000, area.cols - 1 };
+    if (tui->notice[0] == '\0')
+        return;
+    int rows = draw_wrapped(measure, 0, 1, style, tui->notice, false);
+    rows = rows < NOTICE_ROWS ? rows : NOTICE_ROWS;
+    struct area place = { area.y + area.rows - rows, area.x, rows, area.cols - 1 };
+    draw_clear(place);
+    draw_wrapped(place, 0, 1, style, tui->notice, true);
 }

@@ -11,5 +11,7 @@ void header_draw_tabs(struct tui *tui, struct area line);
 /* The newest events, as many as there are rows; an answer to the person or a running operation
  * takes the last row. */
 void header_draw_events(struct tui *tui, struct area area);
+/* The answer to the person: at the end of the events' area, and above it where it is long. */
+void header_draw_notice(struct tui *tui, struct area area);
 
 #endif

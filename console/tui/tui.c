@@ -326,6 +326,7 @@ static void draw_all(struct screen *screen)
     if (view->view->status != NULL)
         view->view->status(tui, view->state, layout.status);
     header_draw_events(tui, layout.events);
+    header_draw_notice(tui, layout.events);
     for (int i = 0; i < screen->question_count; i++)
         draw_question(screen, &screen->questions[i]);
     draw_keys(screen, layout.keys);

@@ -252,13 +252,17 @@ void reply_deferred_set(struct reply *reply, struct reply_mark mark, size_t coun
     deferred(reply, mark, reply->protocol == 2 ? '*' : '~', count);
 }
 
+static void drop_last_blob(struct reply *reply)
+{
+    struct blob *blob = reply->blobs[--reply->blob_count].blob;
+    reply->blob_size -= blob->len;
+    blob_release(blob);
+}
+
 void reply_cut(struct reply *reply, size_t len)
 {
-    while (reply->blob_count > 0 && reply->blobs[reply->blob_count - 1].at > len) {
-        struct blob *blob = reply->blobs[--reply->blob_count].blob;
-        reply->blob_size -= blob->len;
-        blob_release(blob);
-    }
+    while (reply->blob_count > 0 && reply->blobs[reply->blob_count - 1].at > len)
+        drop_last_blob(reply);
     reply->bytes.len = len;
 }
 
@@ -278,7 +282,8 @@ void reply_forget(struct reply *reply, size_t len, size_t blobs)
 
 void reply_free(struct reply *reply)
 {
-    reply_cut(reply, 0);
+    while (reply->blob_count > 0) /* also one that stands at 0: what was before it is out */
+        drop_last_blob(reply);
     free(reply->blobs);
     buffer_free(&reply->bytes);
     reply->blobs = NULL;

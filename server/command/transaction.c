@@ -207,7 +207,7 @@ static void look_for_keys(struct call *call, struct route *route)
 
 static bool is_served(struct call *call, struct slot *first, size_t keys)
 {
-    if (!dispatch_is_cluster() || keys == 0)
+    if (!dispatch_is_cluster() || !first)
         return true;
     struct route route = {
         .slot = first, .flags = call->session->transaction->flags, .keys = keys

@@ -394,6 +394,41 @@ Test(console_batch, slot_whose_target_is_gone_goes_elsewhere)
     json_decref(now);
 }
 
+/* The target dies in the middle, its replica takes over: what is told must lead to the end. */
+Test(console_batch, reshard_whose_target_dies)
+{
+    struct cluster *cluster = cluster_start(3, 1, "cluster-node-timeout 3000\n");
+    int port = first_port(cluster), status;
+    const char *output = scratch_printf("%s/reshard.out", scratch_folder());
+    cluster_fill(cluster, "key:", 20000);
+    wait_clean(cluster);
+    struct node *target = cluster->nodes[2];
+    struct node *successor = cluster_replica_of(cluster, target);
+    pid_t pid = start_slotctl(output,
+        scratch_printf("-p %d reshard --to %s --range 0-2999 --yes", port, node_id(target)));
+    wait_until(30000, has_moved_some(cluster));
+    node_kill(target);
+    waitpid(pid, &status, 0);
+    cr_assert_eq(shell_run(LIMIT_MS, &said, "cat %s", output), 0);
+    cr_assert(WIFEXITED(status));
+    cr_expect_eq(WEXITSTATUS(status), 1, "%s", said);
+    cr_expect(says("of 3000 slots are moved"), "%s", said);
+    cr_expect(says(scratch_printf("go on with: slotctl -h 127.0.0.1 -p %d reshard", port)),
+        "at a node that lives: %s", said);
+    wait_until(30000, strcmp(node_role(successor), "master") == 0);
+    wait_until(30000, slotctl("-p %d wait ok --timeout 20", port) == 0);
+
+    cr_assert_eq(slotctl("-p %d reshard --to %d --range 0-2999 --yes", port, node_port(successor)),
+        0, "%s", said);
+    cr_expect_eq(cluster_owner_of_slot(cluster, 2999), successor);
+    json_t *now = slotctl_json(1, "-p %d status", port);
+    cr_expect_eq(json_array_size(json_object_get(now, "slots_open")), 0, "%s", said);
+    json_decref(now);
+    /* What the dead one had acknowledged in its last moment was its alone. */
+    enum { LAST_MOMENT = 200 };
+    cr_expect_leq(cluster_verify(cluster, "key:", 20000), LAST_MOMENT);
+}
+
 /* --- failover, wait --- */
 
 static void failover_and_wait(void)
