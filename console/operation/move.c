@@ -238,7 +238,10 @@ void move_lane_failed(struct lane *lane, int node, const char *what, const char 
             run_say(operation, "%s; bringing the slots under way to an end", move->failure);
         }
     }
-    move->failed_at = move->failing ? move->failed_at : node;
+    if (!move->failing) { /* a source that tells of IOERR means the target */
+        bool other_end = error != NULL && strncmp(error, "IOERR", 5) == 0;
+        move->failed_at = other_end ? move->target : node;
+    }
     move->failing = true;
     slot_set_add(lane->opened ? &move->open : &move->half_back, lane->slot);
     move->open_keys += lane->keys_moved;

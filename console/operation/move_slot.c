@@ -137,7 +137,10 @@ static void migrate_failed(struct lane *lane, int node, const char *error)
         move_lane_failed(lane, node, "MIGRATE", error);
         return;
     }
-    run_say(lane->operation, "slot %u: MIGRATE failed, trying again: %.300s", lane->slot, error);
+    if (lane->failures == 1) {
+        run_say(
+            lane->operation, "slot %u: MIGRATE failed, trying again: %.300s", lane->slot, error);
+    }
     lane->next = fetch_keys;
     event_add(lane->turn, &wait);
 }

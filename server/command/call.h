@@ -99,6 +99,8 @@ enum dispatch_result dispatch_run(struct executor *executor, struct request *req
 
 /* --- Helpers that all families use. --- */
 void call_error_arity(struct call *call);
+/* For a subcommand that is known, with arguments that it does not take. */
+void call_error_subcommand(struct call *call);
 void call_error_syntax(struct call *call); /* ERR syntax error */
 void call_error_type(struct call *call);   /* WRONGTYPE ... */
 bool call_integer(struct call *call, int index,

@@ -1,6 +1,7 @@
-/* The state machine belongs to the bus thread, so a command that changes it travels: its arguments are parsed and
- * copied here, the bus thread runs it and renders the answer, and once its effects are out (nodes.conf saved, the
- * new view published) the answer comes back to the client's worker. So whoever has got +OK finds what it did. */
+/* The state machine belongs to the bus thread, so a command that changes it travels: its arguments
+ * are parsed and copied here, the bus thread runs it and renders the answer, and once its effects
+ * are out (nodes.conf saved, the new view published) the answer comes back to the client's worker.
+ * So whoever has got +OK finds what it did. */
 #include "server/command/cluster_change.h"
 
 #include "common/memory.h"
@@ -66,7 +67,8 @@ static void done(void *arg)
 static void send(struct call *call, struct job *job)
 {
     if (!call_can_park(call)) {
-        reply_error(call->reply, "CLUSTER commands that change the cluster cannot be part of a transaction");
+        reply_error(call->reply,
+            "CLUSTER commands that change the cluster cannot be part of a transaction");
         free(job->id_memory);
         free(job->ranges);
         free(job);
@@ -189,8 +191,7 @@ static bool parse_ranges(struct call *call, bool pairs, struct job *job)
                 first, last);
             return false;
         }
-        job->ranges[job->range_count++] =
-            (struct cluster_range){ (uint16_t)first, (uint16_t)last };
+        job->ranges[job->range_count++] = (struct cluster_range){ (uint16_t)first, (uint16_t)last };
     }
     return true;
 }
@@ -304,6 +305,10 @@ void cluster_change_failover(struct call *call)
 {
     if (!cluster_is_here(call))
         return;
+    if (call->argc > 3) {
+        call_error_subcommand(call);
+        return;
+    }
     int choice = CLUSTER_FAILOVER_PLAIN;
     if (call->argc == 3 && bytes_is(call->argv[2], "force"))
         choice = CLUSTER_FAILOVER_FORCE;
@@ -327,8 +332,12 @@ void cluster_change_reset(struct call *call)
 {
     if (!cluster_is_here(call))
         return;
+    if (call->argc > 3) {
+        call_error_subcommand(call);
+        return;
+    }
     bool hard = call->argc == 3 && bytes_is(call->argv[2], "hard");
-    if (call->argc > 3 || (call->argc == 3 && !hard && !bytes_is(call->argv[2], "soft"))) {
+    if (call->argc == 3 && !hard && !bytes_is(call->argv[2], "soft")) {
         call_error_syntax(call);
         return;
     }
@@ -357,8 +366,7 @@ static void run_bump(struct job *job, struct cluster *cluster, int64_t now)
     uint64_t epoch;
     char text[64];
     bool bumped = cluster_bump_epoch(cluster, now, &epoch);
-    snprintf(text, sizeof(text), "%s %llu", bumped ? "BUMPED" : "STILL",
-        (unsigned long long)epoch);
+    snprintf(text, sizeof(text), "%s %llu", bumped ? "BUMPED" : "STILL", (unsigned long long)epoch);
     reply_simple(&job->reply, text);
 }
 

@@ -146,9 +146,7 @@ static void debug(struct call *call)
             return;
         }
     }
-    reply_error(call->reply,
-        "unknown subcommand or wrong number of arguments for '%.*s'. Try DEBUG HELP.",
-        (int)(name.len < 128 ? name.len : 128), name.data);
+    call_error_subcommand(call);
 }
 
 /* clang-format off */

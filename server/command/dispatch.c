@@ -22,6 +22,7 @@
 #include "common/memory.h"
 #include "common/number.h"
 #include "common/resp.h"
+#include <ctype.h>
 #include <stdlib.h>
 
 enum {
@@ -192,6 +193,19 @@ void call_unlock_slot(struct call *call, struct slot *slot)
 void call_error_arity(struct call *call)
 {
     reply_error(call->reply, "wrong number of arguments for '%s' command", call->entry->name);
+}
+
+void call_error_subcommand(struct call *call)
+{
+    enum { SHOWN = 128 };
+    char container[SHOWN];
+    size_t len = call->argv[0].len < SHOWN ? call->argv[0].len : SHOWN;
+    for (size_t i = 0; i < len; i++)
+        container[i] = (char)toupper((unsigned char)call->argv[0].data[i]);
+    struct bytes name = call->argv[1];
+    reply_error(call->reply,
+        "unknown subcommand or wrong number of arguments for '%.*s'. Try %.*s HELP.",
+        (int)(name.len < SHOWN ? name.len : SHOWN), name.data, (int)len, container);
 }
 
 void call_error_syntax(struct call *call)

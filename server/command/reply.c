@@ -54,6 +54,8 @@ void reply_error(struct reply *reply, const char *format, ...)
     va_start(args, format);
     buffer_vprintf(&text, format, args);
     va_end(args);
+    while (text.len > 0 && (text.data[text.len - 1] == '\r' || text.data[text.len - 1] == '\n'))
+        text.len--; /* a client's word may end the text, and that word in a line end */
     buffer_terminate(&text);
     for (size_t i = 0; i < text.len; i++) {
         if (text.data[i] == '\r' || text.data[i] == '\n' || text.data[i] == '\0')

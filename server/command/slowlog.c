@@ -146,9 +146,7 @@ static void slowlog_get(struct call *call)
 {
     int64_t count = SHOWN_BY_DEFAULT;
     if (call->argc > 3) {
-        reply_error(call->reply,
-            "unknown subcommand or wrong number of arguments for '%.*s'. Try SLOWLOG HELP.",
-            (int)call->argv[1].len, call->argv[1].data);
+        call_error_subcommand(call);
         return;
     }
     if (call->argc == 3 && (!number_parse(call->argv[2], &count) || count < -1)) {

@@ -83,7 +83,7 @@ Test(tui, shows_the_cluster_at_every_size)
     quit(terminal);
 }
 
-Test(tui, has_a_view_for_nodes_gossip_operations_and_events)
+Test(tui, has_all_views)
 {
     struct cluster *cluster = start_cluster();
     struct terminal *terminal = open_dashboard(cluster, 100, 30, "");
