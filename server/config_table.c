@@ -139,6 +139,9 @@ static bool apply_hz(const struct directive *row, struct error *error)
     return true;
 }
 
+/* Of directives that every redis.conf has, and of which there is but one way here. */
+static const struct config_choice only_no[] = { { "no", 0 }, { NULL, 0 } };
+static const struct config_choice only_yes[] = { { "yes", 1 }, { NULL, 0 } };
 static const struct config_choice log_levels[] = { { "debug", LOG_DEBUG },
     { "verbose", LOG_VERBOSE }, { "notice", LOG_NOTICE }, { "warning", LOG_WARNING }, { NULL, 0 } };
 static const struct config_choice fsync_policies[] = { { "everysec", AOF_FSYNC_EVERYSEC },
@@ -237,7 +240,7 @@ const struct directive config_directives[] = {
     NUMBER("maxclients", NULL, MAXCLIENTS, 0, 1, UINT32_MAX, "10000"),
     NUMBER("min-replicas-max-lag", "min-slaves-max-lag", MIN_REPLICAS_MAX_LAG, 0, 0, INT, "10"),
     NUMBER("min-replicas-to-write", "min-slaves-to-write", MIN_REPLICAS_TO_WRITE, 0, 0, INT, "0"),
-    BOOL("no-appendfsync-on-rewrite", NULL, NO_APPENDFSYNC_ON_REWRITE, 0, "no"),
+    CHOICE("no-appendfsync-on-rewrite", NO_APPENDFSYNC_ON_REWRITE, 0, "no", only_no, NULL),
     TEXT("pidfile", NULL, PIDFILE, IMMUTABLE, "", NULL),
     NUMBER("port", NULL, PORT, HOOK, 0, 65535, "6379"),
     BOOL("protected-mode", NULL, PROTECTED_MODE, 0, "yes"),
@@ -247,7 +250,7 @@ const struct directive config_directives[] = {
     SIZE("repl-backlog-size", NULL, REPL_BACKLOG_SIZE, HOOK, 1, ANY, "1mb"),
     NUMBER("repl-backlog-ttl", NULL, REPL_BACKLOG_TTL, 0, 0, ANY, "3600"),
     BOOL("repl-disable-tcp-nodelay", NULL, REPL_DISABLE_TCP_NODELAY, 0, "no"),
-    BOOL("repl-diskless-sync", NULL, REPL_DISKLESS_SYNC, 0, "yes"),
+    CHOICE("repl-diskless-sync", REPL_DISKLESS_SYNC, 0, "yes", only_yes, NULL),
     NUMBER("repl-diskless-sync-delay", NULL, REPL_DISKLESS_SYNC_DELAY, 0, 0, INT, "0"),
     NUMBER("repl-ping-replica-period", "repl-ping-slave-period", REPL_PING_REPLICA_PERIOD, 0, 1,
         INT, "10"),

@@ -296,7 +296,12 @@ static void draw_blocks(
         draw_wide(map->area, row, col, (struct style){ fg, bg, 0 }, quadrants[shape]);
         return;
     }
-    /* Three colours or more: each point gives up its left half, which keeps marks and borders. */
+    /* Three colours or more. Where all is marked, one point's colour stands for both; else each
+     * point gives up its left half, which keeps marks and borders. */
+    if (upper.right == lower.right && upper.left != upper.right) {
+        draw_wide(map->area, row, col, (struct style){ upper.left, upper.right, 0 }, L'▌');
+        return;
+    }
     style.fg = upper.right;
     style.bg = lower.right;
     draw_wide(map->area, row, col, style, style.fg == style.bg ? L'█' : L'▀');
