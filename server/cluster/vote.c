@@ -3,7 +3,7 @@
  * failed in this node's view too, unless the failover is by hand; one in two node timeouts for the
  * replicas of one primary, so that the winner has time to be known (again not by hand: there and
  * back within seconds is what people do); and not where a slot of it is
- * known to have a newer owner than the replica has heard of.
+ * known to have a newer owner than the replica has heard of, which it is then told.
  *
  * Redis has no more rules. Here an epoch that someone has taken without being elected is not given
  * to a winner too (epoch.c keeps them apart, but a Redis node does not): the old primary might be
@@ -33,7 +33,7 @@ static bool knows_newer_owner(const struct cluster *cluster, const struct messag
 }
 
 static bool is_granted(
-    struct cluster *cluster, const struct cluster_node *candidate, const struct message *message)
+    struct cluster *cluster, struct cluster_node *candidate, const struct message *message)
 {
     const struct cluster_node *primary = candidate->primary;
     bool by_hand = (message->marks & MESSAGE_FORCE_VOTE) != 0;
@@ -52,8 +52,11 @@ static bool is_granted(
     if (!by_hand && primary->voted_time != 0 &&
         cluster->now - primary->voted_time < cluster->config.node_timeout * VOTE_PERIOD)
         return deny(cluster, candidate, "I voted for a replica of its primary a moment ago");
-    if (knows_newer_owner(cluster, message))
+    if (knows_newer_owner(cluster, message)) {
+        /* It may only have missed its primary's last epoch: then it can ask again, and better. */
+        ownership_correct(cluster, candidate, message->config_epoch, message->slots);
         return deny(cluster, candidate, "a slot of it has a newer owner");
+    }
     return true;
 }
 

@@ -53,6 +53,7 @@ static void node_begin(struct node *node)
     getsockname(node->fd, (struct sockaddr *)&address, &size);
     node->port = ntohs(address.sin_port);
     pthread_create(&node->thread, NULL, serve, node);
+    pthread_detach(node->thread); /* it ends with the test */
 }
 
 /* One request with two keys to the node. */
