@@ -162,6 +162,7 @@ check-programs: $(OUT)/slotd $(UNIT_BIN)
 
 # Criterion starts a process for each test; other programs that a test starts are not looked at.
 VALGRIND = valgrind -q --trace-children=yes --trace-children-skip=*/redis-*,*/sh,*/bash \
+	--suppressions=$(CURDIR)/tests/tool/valgrind.supp \
 	--leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
 	--log-file=REPORTS/valgrind.%p
 
@@ -171,10 +172,10 @@ check: deps ## unit and integration tests under address+undefined, then thread s
 	$(BUILT) VARIANT=asan check-programs
 	$(BUILT) VARIANT=tsan check-programs
 	$(RUN) -j 3 \
-		-g asan-unit -a -j2 $(call variant_units,asan) \
+		-g asan-unit -a -j2 -e TEST_SLOWNESS=2 $(call variant_units,asan) \
 		-g asan-integration -t 300 -a -j2 -e SERVER=$(OUT_asan)/slotd -e TEST_SLOWNESS=2 \
 			$(INTEGRATION_BIN) $(FAULT_BIN) \
-		-g tsan-unit -a -j2 $(call variant_units,tsan) \
+		-g tsan-unit -t 240 -a -j2 -e TEST_SLOWNESS=6 $(call variant_units,tsan) \
 		-g tsan-integration -t 400 -a -j1 -e SERVER=$(OUT_tsan)/slotd -e TEST_SLOWNESS=4 \
 			$(INTEGRATION_BIN) \
 		-g valgrind-unit -t 400 -a -j1 -e TEST_SLOWNESS=20 -w "$(VALGRIND)" $(UNIT_BIN)

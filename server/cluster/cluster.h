@@ -67,6 +67,7 @@ struct role {
     bool told; /* an effect FOLLOW or LEAD has said what follows */
     struct node_id primary;
     struct address address;
+    int64_t tell_at; /* when all others hear of this node's new role; 0: nothing to tell */
 };
 
 struct cluster {
@@ -186,6 +187,11 @@ void ownership_correct(struct cluster *cluster, struct cluster_node *sender, uin
 
 /* role.c */
 void role_become_replica(struct cluster *cluster, struct cluster_node *primary);
+/* The same where the primary has taken this node's slots over. The news of that is the primary's,
+ * and this node's comes later: a redis-server that hears it first takes the slots for nobody's and
+ * says that the cluster is down. */
+void role_yield(struct cluster *cluster, struct cluster_node *claimer);
+void role_tick(struct cluster *cluster);
 void role_become_primary(struct cluster *cluster);
 void role_told(struct cluster *cluster, struct cluster_node *node, const struct message *message);
 void role_set_primary(struct cluster *cluster, struct cluster_node *node);

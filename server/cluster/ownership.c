@@ -153,7 +153,7 @@ static bool follow_claimer(
         return false;
     cluster_log(cluster, LOG_NOTICE,
         "Configuration change detected. Reconfiguring myself as a replica of %s", claimer->id.text);
-    role_become_replica(cluster, claimer);
+    role_yield(cluster, claimer);
     return true;
 }
 

@@ -2,7 +2,10 @@
  * the end of an input, when primary and address are settled. */
 #include "server/cluster/cluster.h"
 
-void role_become_replica(struct cluster *cluster, struct cluster_node *primary)
+/* ms: the message of who took over left before this node knew of it, so it needs no long lead. */
+enum { TELL_DELAY = 150 };
+
+static void follow(struct cluster *cluster, struct cluster_node *primary)
 {
     struct cluster_node *myself = cluster->myself;
     if (node_is_primary(myself)) {
@@ -14,7 +17,27 @@ void role_become_replica(struct cluster *cluster, struct cluster_node *primary)
     myself->shard_id = primary->shard_id;
     manual_end(cluster);
     cluster_changed_synced(cluster);
+}
+
+void role_become_replica(struct cluster *cluster, struct cluster_node *primary)
+{
+    follow(cluster, primary);
     outgoing_pong_to_all(cluster); /* so that nobody waits for a ping to know */
+}
+
+void role_yield(struct cluster *cluster, struct cluster_node *claimer)
+{
+    follow(cluster, claimer);
+    cluster->role.tell_at = cluster->now + TELL_DELAY;
+}
+
+void role_tick(struct cluster *cluster)
+{
+    struct role *role = &cluster->role;
+    if (role->tell_at == 0 || cluster->now < role->tell_at)
+        return;
+    role->tell_at = 0;
+    outgoing_pong_to_all(cluster);
 }
 
 void role_become_primary(struct cluster *cluster)
@@ -90,7 +113,7 @@ static void tell_to_lead(struct cluster *cluster)
 {
     struct role *role = &cluster->role;
     bool was_replica = role->told && node_id_is_set(&role->primary);
-    *role = (struct role){ .told = true };
+    *role = (struct role){ .told = true, .tell_at = role->tell_at };
     if (was_replica)
         effects_add(&cluster->effects, CLUSTER_EFFECT_LEAD, 0, false);
 }
@@ -108,6 +131,6 @@ void role_settle(struct cluster *cluster)
     if (role->told && node_id_equal(&role->primary, &primary->id) &&
         address_equal(&role->address, &primary->address))
         return;
-    *role = (struct role){ true, primary->id, primary->address };
+    *role = (struct role){ true, primary->id, primary->address, role->tell_at };
     effects_follow(&cluster->effects, &primary->id, &primary->address);
 }

@@ -159,6 +159,7 @@ void cluster_tick(struct cluster *cluster, int64_t now)
     manual_settle(cluster);
     election_settle(cluster);
     replica_migration_tick(cluster);
+    role_tick(cluster);
     cluster->check_health |= !cluster->health.ok;
     cluster_settle(cluster);
 }
