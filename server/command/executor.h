@@ -18,7 +18,7 @@ struct command_counter {
 
 struct executor_counters {
     _Atomic uint64_t commands, keyspace_hits, keyspace_misses, expired, connections_accepted,
-        bytes_in, bytes_out, redirected, errors, slow_reads,
+        bytes_in, bytes_out, redirected, errors,
         changes; /* commands that changed something, for save points */
     _Atomic uint64_t reads, writes; /* of clients' sockets */
     /* Of the expiry in the background: entries with a time that were looked at, those that were

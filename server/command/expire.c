@@ -13,7 +13,6 @@
 
 #include "common/memory.h"
 #include "common/resp.h"
-#include <stdatomic.h>
 #include <stdlib.h>
 
 enum {
@@ -21,8 +20,6 @@ enum {
     SLOTS_A_TICK = 2048, /* looked at where there is little to do */
     SCAN = 64,           /* entries looked at under one hold of a slot's lock */
 };
-
-static atomic_bool is_active = true;
 
 /* Where a worker is on its round; its own. */
 struct round {
@@ -76,8 +73,7 @@ static void remove_one(struct executor *executor, unsigned database, struct slot
 static bool may_expire(void)
 {
     uint32_t conditions = condition_all();
-    return atomic_load(&is_active) && !(conditions & (CONDITION_REPLICA | CONDITION_LOADING)) &&
-           !pause_is_on();
+    return !(conditions & (CONDITION_REPLICA | CONDITION_LOADING)) && !pause_is_on();
 }
 
 /* Looks at a part of the slot; returns whether there is more of it. In a turn. */
@@ -162,9 +158,4 @@ static void expire(struct executor *executor, unsigned worker, unsigned workers)
 void expire_start(void)
 {
     periodic_add(expire, true);
-}
-
-void expire_set_active(bool active)
-{
-    atomic_store(&is_active, active);
 }

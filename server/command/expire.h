@@ -2,12 +2,7 @@
 #ifndef SERVER_COMMAND_EXPIRE_H
 #define SERVER_COMMAND_EXPIRE_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 /* Registers the work with the workers' clocks. Before they start. */
 void expire_start(void);
-/* DEBUG SET-ACTIVE-EXPIRE. */
-void expire_set_active(bool active);
 
 #endif

@@ -40,7 +40,6 @@ struct session {
     struct transaction *transaction; /* after MULTI */
     struct watch *watches;           /* chain of what WATCH named */
     atomic_bool watch_broken;        /* set by whoever changes a watched key, under that key's slot lock */
-    atomic_bool kill;                /* set by any thread (CLIENT KILL); the worker closes */
     char *name, *library_name, *library_version; /* owned; NULL: not set */
     char peer[64], local[64];     /* address:port, written once before anyone else sees the session */
     int64_t created_ms, active_ms; /* Unix time */

@@ -343,9 +343,7 @@ static void close_idle(struct worker *worker, int64_t now)
          connection = next) {
         next = connection->next;
         struct session *session = &connection->session;
-        if (atomic_load(&session->kill)) {
-            connection_close(connection);
-        } else if (connection->stream) {
+        if (connection->stream) {
             continue;
         } else if (timeout > 0 && now - session->active_ms > timeout && !connection->waiting &&
                    !(session->flags & SESSION_PARKED)) {
@@ -556,16 +554,6 @@ void net_finish(void)
             connection_close(worker->connections);
         bury(worker);
     }
-}
-
-unsigned net_worker_count(void)
-{
-    return net.workers;
-}
-
-struct worker *net_worker(unsigned number)
-{
-    return &workers[number];
 }
 
 struct event_base *net_main_base(void)

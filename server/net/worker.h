@@ -48,8 +48,6 @@ void net_stop(void); /* from any thread */
 /* Closes all that is open; after net_run has returned. */
 void net_finish(void);
 
-unsigned net_worker_count(void);
-struct worker *net_worker(unsigned number);
 /* The event base of worker 0, for listeners, signals and timers of the process. Before net_run, or
  * in worker 0. */
 struct event_base *net_main_base(void);
