@@ -124,6 +124,7 @@ void key_delete(struct call *call, struct key *key)
 void key_will_change(struct call *call, struct key *key)
 {
     store_will_change(call->store, key->slot, key->entry);
+    entry_own_value(key->entry);
 }
 
 void key_did_change(struct call *call, struct key *key)

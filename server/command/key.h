@@ -31,7 +31,8 @@ bool key_write_type(struct call *call, int index, enum type_id type, struct key 
 void key_set(struct call *call, struct key *key, struct entry *entry);
 /* The key is there: removes it, tells watchers, says call_changed. */
 void key_delete(struct call *call, struct key *key);
-/* Before and after a change in place. */
+/* Before and after a change in place. What lies out of line may be another value after the first: it is the entry's
+ * alone then. */
 void key_will_change(struct call *call, struct key *key);
 void key_did_change(struct call *call, struct key *key);
 /* The key is there. ENTRY_NO_EXPIRY removes the expiry. Tells watchers; says call_changed. */

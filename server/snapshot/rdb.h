@@ -35,9 +35,29 @@ enum rdb_opcode {
     RDB_OPCODE_END = 255,
 };
 
-/* Bytes that stand for the type of a key: below 244. Only the ones that are looked at have a name.
- */
-enum { RDB_TYPE_STRING = 0, RDB_TYPE_MAX = RDB_OPCODE_SLOT_INFO - 1 };
+/* Bytes that stand for the type of a key, and for how its value is kept. */
+enum rdb_type {
+    RDB_TYPE_STRING = 0,
+    RDB_TYPE_LIST = 1,
+    RDB_TYPE_SET = 2,
+    RDB_TYPE_ZSET = 3, /* scores as text */
+    RDB_TYPE_HASH = 4,
+    RDB_TYPE_ZSET_2 = 5, /* scores as binary doubles */
+    RDB_TYPE_HASH_ZIPMAP = 9,
+    RDB_TYPE_LIST_ZIPLIST = 10,
+    RDB_TYPE_SET_INTSET = 11,
+    RDB_TYPE_ZSET_ZIPLIST = 12,
+    RDB_TYPE_HASH_ZIPLIST = 13,
+    RDB_TYPE_LIST_QUICKLIST = 14, /* nodes are ziplists */
+    RDB_TYPE_STREAM_LISTPACKS = 15,
+    RDB_TYPE_HASH_LISTPACK = 16,
+    RDB_TYPE_ZSET_LISTPACK = 17,
+    RDB_TYPE_LIST_QUICKLIST_2 = 18, /* nodes are plain strings or listpacks */
+    RDB_TYPE_STREAM_LISTPACKS_2 = 19,
+    RDB_TYPE_SET_LISTPACK = 20,
+    RDB_TYPE_STREAM_LISTPACKS_3 = 21,
+    RDB_TYPE_MAX = RDB_OPCODE_SLOT_INFO - 1
+};
 
 /* The two top bits of a length's first byte, and the whole byte where the length follows it. */
 enum {

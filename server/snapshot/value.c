@@ -1,15 +1,7 @@
 #include "server/snapshot/value.h"
 
 #include "common/number.h"
-
-/* One way a value is written: `write` is NULL for forms that are only read. */
-struct form {
-    uint8_t rdb_type;
-    enum type_id type;
-    void (*write)(struct rdb_writer *writer, const struct entry *entry);
-    struct entry *(*read)(
-        struct rdb_reader *reader, const struct rdb_key *key, struct error *error);
-};
+#include <stdlib.h>
 
 static void write_string(struct rdb_writer *writer, const struct entry *entry)
 {
@@ -29,19 +21,26 @@ static struct entry *read_string(
     return entry_create_string(key->name, value, key->expiry);
 }
 
-static const struct form forms[] = {
-    { RDB_TYPE_STRING, TYPE_STRING, write_string, read_string },
+const struct value_form string_forms[] = {
+    { RDB_TYPE_STRING, TYPE_STRING,
+        1u << ENCODING_RAW | 1u << ENCODING_EMBSTR | 1u << ENCODING_INT, write_string, read_string },
+    { 0 }
 };
 
-enum { FORMS = sizeof(forms) / sizeof(forms[0]) };
+static const struct value_form *const families[] = { string_forms };
 
-/* Every type that an entry can have has a row, so one is found. */
-static const struct form *form_of(const struct entry *entry)
+enum { FAMILIES = sizeof(families) / sizeof(families[0]) };
+
+/* Every type and encoding that an entry can have has a row, so one is found. */
+static const struct value_form *form_of(const struct entry *entry)
 {
-    const struct form *form = forms;
-    while (form->type != entry->type || !form->write)
-        form++;
-    return form;
+    for (size_t i = 0; i < FAMILIES; i++) {
+        for (const struct value_form *form = families[i]; form->read; form++) {
+            if (form->type == entry->type && form->encodings & 1u << entry->encoding)
+                return form;
+        }
+    }
+    abort();
 }
 
 uint8_t value_type(const struct entry *entry)
@@ -63,11 +62,13 @@ void value_write_record(struct rdb_writer *writer, const struct entry *entry)
 }
 
 /* The form that is read from values of this type byte, or NULL. */
-static const struct form *form_to_read(uint8_t type)
+static const struct value_form *form_to_read(uint8_t type)
 {
-    for (size_t i = 0; i < FORMS; i++) {
-        if (forms[i].rdb_type == type)
-            return &forms[i];
+    for (size_t i = 0; i < FAMILIES; i++) {
+        for (const struct value_form *form = families[i]; form->read; form++) {
+            if (form->rdb_type == type)
+                return form;
+        }
     }
     return NULL;
 }
@@ -79,7 +80,7 @@ bool value_is_known(uint8_t type)
 
 struct entry *value_read(struct rdb_reader *reader, const struct rdb_key *key, struct error *error)
 {
-    const struct form *form = form_to_read(key->type);
+    const struct value_form *form = form_to_read(key->type);
     if (form)
         return form->read(reader, key, error);
     rdb_refuse_type(reader, key, error);

@@ -1,11 +1,25 @@
 /* Between entries of the store and RDB: which type byte a value is written under, and how it is
- * written and read. A new type is a row in value.c. */
+ * written and read. Each type has a table of its forms in a file of its own (value_TYPE.c), listed in value.c. */
 #ifndef SERVER_SNAPSHOT_VALUE_H
 #define SERVER_SNAPSHOT_VALUE_H
 
 #include "server/snapshot/rdb_read.h"
 #include "server/snapshot/rdb_write.h"
 #include "server/store/entry.h"
+
+/* One way a value stands in a file: written where it is of this type and encoding, read from wherever the type
+ * byte says so. */
+struct value_form {
+    uint8_t rdb_type;  /* enum rdb_type */
+    enum type_id type;
+    unsigned encodings; /* bits 1 << ENCODING_...: of what is written so; 0: only read */
+    void (*write)(struct rdb_writer *writer, const struct entry *entry);
+    /* NULL and error where it is damaged, or an empty collection. All that is read is hostile. */
+    struct entry *(*read)(struct rdb_reader *reader, const struct rdb_key *key, struct error *error);
+};
+
+/* Tables end with a row whose `read` is NULL. */
+extern const struct value_form string_forms[];
 
 /* The entry is the caller's, or its slot's lock is held. */
 uint8_t value_type(const struct entry *entry);

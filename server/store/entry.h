@@ -118,6 +118,13 @@ static inline void entry_set_value(struct entry *entry, void *value)
     memcpy(entry->data + entry_expiry_size(entry), &value, sizeof(value));
 }
 
+/* Before the value is changed in place: makes what lies out of line the entry's alone. */
+static inline void entry_own_value(struct entry *entry)
+{
+    if (entry->flags & ENTRY_OUT_OF_LINE)
+        entry_set_value(entry, type_of(entry->type)->own(entry_value(entry), entry->encoding));
+}
+
 static inline char *entry_inline(struct entry *entry)
 {
     return entry->data + entry_expiry_size(entry) + entry_pointer_size(entry) + entry->key_len;

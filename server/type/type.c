@@ -23,19 +23,43 @@ static size_t string_effort(const void *value, enum encoding encoding)
     return 1;
 }
 
-static const struct type types[TYPE_COUNT] = {
-    [TYPE_STRING] = { "string", string_release, string_memory, string_share, string_effort },
+/* Whoever changes a string makes room in the blob as well: blob_make_writable. */
+static void *string_own(void *value, enum encoding encoding)
+{
+    return value;
+}
+
+const struct type string_type = {
+    "string", string_release, string_memory, string_share, string_own, string_effort
+};
+
+static const struct type none = { 0 };
+
+static const struct type *const types[TYPE_COUNT] = {
+    [TYPE_STRING] = &string_type,
+    [TYPE_LIST] = &none,
+    [TYPE_SET] = &none,
+    [TYPE_ZSET] = &none,
+    [TYPE_HASH] = &none,
+    [TYPE_MODULE] = &none,
+    [TYPE_STREAM] = &none,
 };
 
 static const char *const encoding_names[ENCODING_COUNT] = {
     [ENCODING_RAW] = "raw",
     [ENCODING_EMBSTR] = "embstr",
     [ENCODING_INT] = "int",
+    [ENCODING_LISTPACK] = "listpack",
+    [ENCODING_INTSET] = "intset",
+    [ENCODING_HASHTABLE] = "hashtable",
+    [ENCODING_QUICKLIST] = "quicklist",
+    [ENCODING_SKIPLIST] = "skiplist",
+    [ENCODING_STREAM] = "stream",
 };
 
 const struct type *type_of(enum type_id id)
 {
-    return &types[id];
+    return types[id];
 }
 
 const char *encoding_name(enum encoding encoding)
