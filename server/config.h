@@ -80,6 +80,17 @@ enum config_id {
     CONFIG_ENABLE_PROTECTED_CONFIGS, /* enum config_permission */
     CONFIG_LAZYFREE_LAZY_USER_FLUSH,
     CONFIG_SHUTDOWN_TIMEOUT, /* seconds */
+    /* up to where a value keeps its packed encoding: members, and bytes of the longest */
+    CONFIG_HASH_MAX_LISTPACK_ENTRIES,
+    CONFIG_HASH_MAX_LISTPACK_VALUE,
+    CONFIG_SET_MAX_INTSET_ENTRIES,
+    CONFIG_ZSET_MAX_LISTPACK_ENTRIES,
+    CONFIG_ZSET_MAX_LISTPACK_VALUE,
+    CONFIG_LIST_MAX_LISTPACK_SIZE, /* members of a node, or -1 to -5: 4 kB to 64 kB of it */
+    CONFIG_LIST_COMPRESS_DEPTH,
+    CONFIG_STREAM_NODE_MAX_BYTES,
+    CONFIG_STREAM_NODE_MAX_ENTRIES,
+    CONFIG_HLL_SPARSE_MAX_BYTES,
     CONFIG_NUMBER_COUNT,
     /* texts */
     CONFIG_BIND = CONFIG_NUMBER_COUNT,

@@ -13,7 +13,7 @@ enum directive_flag {
     DIRECTIVE_KEPT = 32,       /* CONFIG REWRITE writes it even if it is the default */
 };
 
-enum { DIRECTIVES_MAX = 128, CONFIG_VALUE_NUMBERS = 9, CONFIG_TEXT_MAX = 64 * 1024 };
+enum { DIRECTIVES_MAX = 256, CONFIG_VALUE_NUMBERS = 9, CONFIG_TEXT_MAX = 64 * 1024 };
 
 /* What a directive is set to: its numbers, or its text. */
 struct config_value {
