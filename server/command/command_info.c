@@ -329,6 +329,18 @@ static void command_list(struct call *call)
 
 /* ---- GETKEYS ---- */
 
+/* GET and OVERFLOW, with their arguments, and nothing else. */
+static bool bitfield_reads_only(const struct bytes *argv, int argc)
+{
+    for (int i = 2; i < argc; i++) {
+        int args = bytes_is(argv[i], "get") ? 2 : bytes_is(argv[i], "overflow") ? 1 : argc;
+        if (i + args >= argc)
+            return false;
+        i += args;
+    }
+    return true;
+}
+
 /* The flags of one request's key where its specification says that they depend: SET and BITFIELD
  * are told from their arguments. */
 static unsigned flags_of_request(const struct key_spec *spec, const struct command_entry *entry,
@@ -343,6 +355,8 @@ static unsigned flags_of_request(const struct key_spec *spec, const struct comma
         }
         return KEY_OW | KEY_UPDATE;
     }
+    if (strcmp(entry->name, "bitfield") == 0 && bitfield_reads_only(argv, argc))
+        return KEY_RO | KEY_ACCESS;
     return spec->flags & ~(unsigned)KEY_VARIABLE_FLAGS;
 }
 

@@ -5,6 +5,8 @@
 #include "server/command/command.h"
 
 extern const struct command string_commands[];
+extern const struct command bitmap_commands[];
+extern const struct command bitfield_commands[];
 extern const struct command transaction_commands[];
 extern const struct command connection_commands[];
 extern const struct command client_commands[];
@@ -32,6 +34,7 @@ extern const struct command debug_commands[];
     object_commands, dump_commands, flush_commands, migrate_commands, \
     lcs_commands, persistence_commands, config_commands, command_commands, \
     info_commands, slowlog_commands, latency_commands, replication_commands, \
-    debug_commands
+    debug_commands, \
+    bitmap_commands, bitfield_commands
 
 #endif

@@ -4,25 +4,12 @@
 #include "server/command/key.h"
 #include "server/command/rows.h"
 #include "server/command/string_args.h"
+#include "server/command/string_edit.h"
 
 #include "common/memory.h"
 #include "common/number.h"
-#include "server/config.h"
-#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
-
-/* The largest string there may be. */
-static bool is_too_long(struct call *call, int64_t size)
-{
-    int64_t max = config_number(CONFIG_PROTO_MAX_BULK_LEN);
-    if (max < STRING_MAX)
-        max = STRING_MAX;
-    if (size <= max)
-        return false;
-    reply_error(call->reply, "string exceeds maximum allowed size (proto-max-bulk-len)");
-    return true;
-}
 
 static void reply_value(struct call *call, const struct key *key)
 {
@@ -32,11 +19,6 @@ static void reply_value(struct call *call, const struct key *key)
     }
     char scratch[NUMBER_TEXT_MAX];
     reply_bulk(call->reply, entry_string(key->entry, scratch));
-}
-
-static int64_t expiry_of(const struct key *key)
-{
-    return key->entry ? entry_expiry(key->entry) : ENTRY_NO_EXPIRY;
 }
 
 /* The key gets the value as SET gives it. A value of the same shape is written over the old one. */
@@ -88,7 +70,7 @@ static void set(struct call *call)
             reply_null(call->reply);
         return;
     }
-    int64_t expiry = args.keep ? expiry_of(&key) : args.expiry;
+    int64_t expiry = args.keep ? string_expiry(&key) : args.expiry;
     put(call, &key, call->argv[2], expiry);
     if (args.expiry != ENTRY_NO_EXPIRY)
         effect_of_set(call, call->argv[1], call->argv[2], args.expiry);
@@ -240,7 +222,7 @@ static void getex(struct call *call)
         key_set_expiry(call, &key, args.expiry);
         size_t len = number_format(when, args.expiry);
         call_effect(call, (struct bytes[]){ BYTES("PEXPIREAT"), call->argv[1], { when, len } }, 3);
-    } else if (args.persist && expiry_of(&key) != ENTRY_NO_EXPIRY) {
+    } else if (args.persist && string_expiry(&key) != ENTRY_NO_EXPIRY) {
         key_set_expiry(call, &key, ENTRY_NO_EXPIRY);
         call_effect(call, (struct bytes[]){ BYTES("PERSIST"), call->argv[1] }, 2);
     }
@@ -290,43 +272,6 @@ static void getrange(struct call *call)
 
 /* ---- Changing in place ---- */
 
-/* Grows the value to at least `size` bytes with zeroes, or makes it, and returns where its bytes
- * are: what is put there afterwards is the value. It says "raw" from then on. keep: bytes of the
- * old value that stay. */
-static char *stretch(struct call *call, struct key *key, size_t size)
-{
-    char scratch[NUMBER_TEXT_MAX];
-    struct bytes old = key->entry ? entry_string(key->entry, scratch) : BYTES("");
-    size_t len = old.len > size ? old.len : size;
-    if (len <= ENTRY_INLINE_MAX / 2) {
-        char bytes[ENTRY_INLINE_MAX / 2];
-        memcpy(bytes, old.data, old.len);
-        memset(bytes + old.len, 0, len - old.len);
-        key_set(call, key,
-            entry_create_raw(key->name, (struct bytes){ bytes, len }, NULL, expiry_of(key)));
-        return entry_inline(key->entry);
-    }
-    struct blob *blob;
-    if (key->entry && key->entry->flags & ENTRY_OUT_OF_LINE) {
-        /* The snapshot, if there is one, takes its reference first, so the bytes it sees stay. */
-        key_will_change(call, key);
-        blob = entry_value(key->entry);
-        size_t room = blob->capacity >= len ? blob->capacity : len + len / 2;
-        blob = blob_make_writable(blob, room);
-        entry_set_value(key->entry, blob);
-    } else {
-        blob = blob_create(old.len, len + len / 2);
-        memcpy(blob->data, old.data, old.len);
-        key_set(call, key, entry_create_raw(key->name, BYTES(""), blob, expiry_of(key)));
-    }
-    if (blob->len < len) {
-        memset(blob->data + blob->len, 0, len - blob->len);
-        blob->len = len;
-    }
-    key_did_change(call, key);
-    return blob->data;
-}
-
 static void append(struct call *call)
 {
     struct key key;
@@ -341,9 +286,9 @@ static void append(struct call *call)
         return;
     }
     size_t len = entry_string(key.entry, scratch).len;
-    if (is_too_long(call, (int64_t)(len + more.len)))
+    if (string_is_too_long(call, (int64_t)(len + more.len)))
         return;
-    memcpy(stretch(call, &key, len + more.len) + len, more.data, more.len);
+    memcpy(string_stretch(call, &key, len + more.len) + len, more.data, more.len);
     reply_integer(call->reply, (int64_t)(len + more.len));
 }
 
@@ -368,12 +313,12 @@ static void setrange(struct call *call)
         reply_integer(call->reply, (int64_t)len);
         return;
     }
-    if (offset > INT64_MAX - (int64_t)value.len || is_too_long(call, offset + (int64_t)value.len)) {
+    if (offset > INT64_MAX - (int64_t)value.len || string_is_too_long(call, offset + (int64_t)value.len)) {
         if (offset > INT64_MAX - (int64_t)value.len)
-            is_too_long(call, INT64_MAX);
+            string_is_too_long(call, INT64_MAX);
         return;
     }
-    char *bytes = stretch(call, &key, (size_t)offset + value.len);
+    char *bytes = string_stretch(call, &key, (size_t)offset + value.len);
     memcpy(bytes + offset, value.data, value.len);
     reply_integer(call->reply, (int64_t)entry_string(key.entry, scratch).len);
 }
@@ -404,7 +349,7 @@ static void increment(struct call *call, int64_t by)
         entry_set_integer(key.entry, value);
         key_did_change(call, &key);
     } else {
-        key_set(call, &key, entry_create_integer(key.name, value, expiry_of(&key)));
+        key_set(call, &key, entry_create_integer(key.name, value, string_expiry(&key)));
     }
     reply_integer(call->reply, value);
 }
@@ -458,7 +403,7 @@ static void incrbyfloat(struct call *call)
     }
     char text[DOUBLE_TEXT_MAX];
     struct bytes sum = { text, number_format_long_double(text, value) };
-    key_set(call, &key, entry_create_text(key.name, sum, expiry_of(&key)));
+    key_set(call, &key, entry_create_text(key.name, sum, string_expiry(&key)));
     reply_bulk(call->reply, sum);
     call_effect(call, (struct bytes[]){ BYTES("SET"), call->argv[1], sum, BYTES("KEEPTTL") }, 4);
 }

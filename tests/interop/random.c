@@ -17,7 +17,7 @@ enum {
     COUNT = 100000,
     BATCH = 250,
     KEYS = 24,
-    WORDS_MAX = 12,
+    WORDS_MAX = 16,
     SHOWN = 2, /* of each form */
     DIFFERENCES_MAX = 5000
 };
@@ -25,7 +25,7 @@ enum {
 /* What is drawn: words in capitals as they are, and
  *   k a key, j another of the same slot, v a value, w a short value, i an integer, f a float, o an
  * offset s seconds, m milliseconds (from now, large), a and b the same as a moment, p a moment that
- * has passed */
+ * has passed, n the offset of a bit, x a bit, t a type of BITFIELD */
 struct form {
     const char *words;
     int weight;
@@ -77,6 +77,25 @@ static const struct form forms[] = {
     { "LCS k j", 1, 0, 0 },
     { "LCS k j LEN", 1, 0, 0 },
     { "LCS k j IDX WITHMATCHLEN MINMATCHLEN o", 1, 0, 0 },
+    { "SETBIT k n x", 5, 0, 0 },
+    { "GETBIT k n", 3, 0, 0 },
+    { "BITCOUNT k", 2, 0, 0 },
+    { "BITCOUNT k o o", 2, 0, 0 },
+    { "BITCOUNT k o o BIT", 2, 0, 0 },
+    { "BITPOS k x", 1, 0, 0 },
+    { "BITPOS k x o", 1, 0, 0 },
+    { "BITPOS k x o o", 1, 0, 0 },
+    { "BITPOS k x o o BIT", 2, 0, 0 },
+    { "BITOP AND k j j", 1, 0, 0 },
+    { "BITOP OR k j j j", 1, 0, 0 },
+    { "BITOP XOR j k j", 1, 0, 0 },
+    { "BITOP NOT k j", 1, 0, 0 },
+    { "BITFIELD k GET t n", 2, 0, 0 },
+    { "BITFIELD_RO k GET t n GET t n", 2, 0, 0 },
+    { "BITFIELD k SET t n i GET t n", 2, 0, 0 },
+    { "BITFIELD k INCRBY t n i", 3, 0, 0 },
+    { "BITFIELD k OVERFLOW SAT SET t n i INCRBY t n i", 2, 0, 0 },
+    { "BITFIELD k OVERFLOW FAIL INCRBY t n i SET t n i", 2, 0, 0 },
     { "EXISTS k j", 2, 0, 0 },
     { "DEL k", 2, 0, 0 },
     { "DEL k j", 1, 0, 0 },
@@ -146,6 +165,12 @@ static const char *const floats[] = { "0.1", "-0.1", "1.5", "3.0e3", "1e10", "5.
 static const char *const offsets[] = { "0", "1", "2", "5", "10", "31", "32", "63", "64", "100",
     "4000", "-1", "-2", "-5", "-100", "536870912", "9223372036854775807", "x" };
 
+static const char *const bit_offsets[] = { "0", "1", "5", "7", "8", "13", "63", "64", "100", "359",
+    "360", "#0", "#1", "#7", "4000", "8191", "40000", "-1", "x", "9223372036854775807", "" };
+static const char *const bits[] = { "0", "1", "1", "0", "1", "0", "1", "2", "-1", "x" };
+static const char *const field_types[] = { "u1", "u4", "u8", "u13", "u32", "u63", "i1", "i5", "i8",
+    "i16", "i33", "i64", "u64", "i0", "x8" };
+
 #define ONE_OF(draw, list) (list)[below((draw), sizeof(list) / sizeof(*(list)))]
 
 /* Bytes of any kind, of the lengths at which something changes: in integers' and short strings'
@@ -187,6 +212,15 @@ static void draw_word(struct draw *draw, const char *word, int key, struct buffe
         break;
     case 'o':
         buffer_append_text(out, ONE_OF(draw, offsets));
+        break;
+    case 'n':
+        buffer_append_text(out, ONE_OF(draw, bit_offsets));
+        break;
+    case 'x':
+        buffer_append_text(out, ONE_OF(draw, bits));
+        break;
+    case 't':
+        buffer_append_text(out, ONE_OF(draw, field_types));
         break;
     case 'e':
         buffer_append_text(out, ONE_OF(draw, no_times));
