@@ -54,8 +54,9 @@ static bool parse_width(struct call *call, int index, struct step *step)
 
 static bool parse_overflow(struct call *call, int index, enum bitmap_overflow *overflow)
 {
-    static const char *const names[] = { [BITMAP_WRAP] = "WRAP", [BITMAP_SATURATE] = "SAT",
-        [BITMAP_FAIL] = "FAIL" };
+    static const char *const names[] = {
+        [BITMAP_WRAP] = "WRAP", [BITMAP_SATURATE] = "SAT", [BITMAP_FAIL] = "FAIL"
+    };
     for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
         if (bytes_is(call->argv[index], names[i])) {
             *overflow = i;
@@ -111,8 +112,7 @@ static bool parse(struct call *call, struct plan *plan)
 
 static int64_t read_field(const struct step *step, struct bytes bytes)
 {
-    return (int64_t)bitmap_field_read(
-        bytes, (uint64_t)step->offset, step->bits, step->is_signed);
+    return (int64_t)bitmap_field_read(bytes, (uint64_t)step->offset, step->bits, step->is_signed);
 }
 
 /* Whether it has changed the bytes. */
@@ -208,18 +208,15 @@ static const struct command_arg increment_args[] = { ARG("encoding", ARG_STRING)
     ARG("offset", ARG_INTEGER), ARG("increment", ARG_INTEGER), { 0 } };
 static const struct command_arg overflow_args[] = { TOKEN("wrap", "WRAP"), TOKEN("sat", "SAT"),
     TOKEN("fail", "FAIL"), { 0 } };
-static const struct command_arg write_operation_args[] = {
-    { "encoding_offset_value", ARG_BLOCK, 0, "SET", 0, NULL, set_args },
-    { "encoding_offset_increment", ARG_BLOCK, 0, "INCRBY", 0, NULL, increment_args }, { 0 }
-};
-static const struct command_arg write_args[] = {
-    { "wrap_sat_fail", ARG_ONEOF, ARG_OPTIONAL, "OVERFLOW", 0, NULL, overflow_args },
-    { "write_operation", ARG_ONEOF, 0, NULL, 0, NULL, write_operation_args }, { 0 }
-};
-static const struct command_arg operation_args[] = {
-    { "encoding_offset", ARG_BLOCK, 0, "GET", 0, NULL, get_args },
-    { "write", ARG_BLOCK, 0, NULL, 0, NULL, write_args }, { 0 }
-};
+static const struct command_arg write_operation_args[] = { { "encoding_offset_value", ARG_BLOCK, 0,
+                                                               "SET", 0, NULL, set_args },
+    { "encoding_offset_increment", ARG_BLOCK, 0, "INCRBY", 0, NULL, increment_args }, { 0 } };
+static const struct command_arg write_args[] = { { "wrap_sat_fail", ARG_ONEOF, ARG_OPTIONAL,
+                                                     "OVERFLOW", 0, NULL, overflow_args },
+    { "write_operation", ARG_ONEOF, 0, NULL, 0, NULL, write_operation_args }, { 0 } };
+static const struct command_arg operation_args[] = { { "encoding_offset", ARG_BLOCK, 0, "GET", 0,
+                                                         NULL, get_args },
+    { "write", ARG_BLOCK, 0, NULL, 0, NULL, write_args }, { 0 } };
 
 const struct command bitfield_commands[] = {
     { "bitfield", bitfield, -2, CMD_WRITE | CMD_DENYOOM,
@@ -230,12 +227,11 @@ const struct command bitfield_commands[] = {
         .summary = "Reads and writes integers of any width within a string",
         .args = ARGS(KEY_ARG, { "operation", ARG_ONEOF, ARG_OPTIONAL | ARG_MULTIPLE, NULL, 0, NULL,
                                   operation_args }) },
-    { "bitfield_ro", bitfield_ro, -2, CMD_READONLY | CMD_FAST,
-        KEYS(ONE_KEY(KEY_RO | KEY_ACCESS)), .group = "bitmap", .since = "6.0.0",
-        .complexity = "O(1) for each operation",
+    { "bitfield_ro", bitfield_ro, -2, CMD_READONLY | CMD_FAST, KEYS(ONE_KEY(KEY_RO | KEY_ACCESS)),
+        .group = "bitmap", .since = "6.0.0", .complexity = "O(1) for each operation",
         .summary = "Reads integers of any width within a string",
-        .args = ARGS(KEY_ARG, { "encoding_offset", ARG_BLOCK,
-                                  ARG_OPTIONAL | ARG_MULTIPLE | ARG_MULTIPLE_TOKEN, "GET", 0, NULL,
-                                  get_args }) },
+        .args = ARGS(KEY_ARG,
+            { "encoding_offset", ARG_BLOCK, ARG_OPTIONAL | ARG_MULTIPLE | ARG_MULTIPLE_TOKEN, "GET",
+                0, NULL, get_args }) },
     { 0 }
 };

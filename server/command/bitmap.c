@@ -1,10 +1,10 @@
 /* Bits of strings by commands: a string is a row of bits that goes on with zeroes for ever. */
+#include "server/type/bitmap.h"
 #include "server/command/bit_offset.h"
 #include "server/command/families.h"
 #include "server/command/rows.h"
 #include "server/command/string_args.h"
 #include "server/command/string_edit.h"
-#include "server/type/bitmap.h"
 
 #include "common/memory.h"
 #include "common/number.h"
@@ -237,8 +237,9 @@ static struct entry *join(
 
 static void bitop(struct call *call)
 {
-    static const char *const names[] = { [BITMAP_AND] = "AND", [BITMAP_OR] = "OR",
-        [BITMAP_XOR] = "XOR", [BITMAP_NOT] = "NOT" };
+    static const char *const names[] = {
+        [BITMAP_AND] = "AND", [BITMAP_OR] = "OR", [BITMAP_XOR] = "XOR", [BITMAP_NOT] = "NOT"
+    };
     unsigned operation = 0;
     while (operation <= BITMAP_NOT && !bytes_is(call->argv[1], names[operation]))
         operation++;
@@ -269,20 +270,20 @@ static void bitop(struct call *call)
 
 static const struct command_arg unit_args[] = { TOKEN("byte", "BYTE"), TOKEN("bit", "BIT"), { 0 } };
 static const struct command_arg count_range_args[] = { ARG("start", ARG_INTEGER),
-    ARG("end", ARG_INTEGER),
-    { "index_unit", ARG_ONEOF, ARG_OPTIONAL, NULL, 0, "7.0.0", unit_args }, { 0 } };
+    ARG("end", ARG_INTEGER), { "index_unit", ARG_ONEOF, ARG_OPTIONAL, NULL, 0, "7.0.0", unit_args },
+    { 0 } };
 static const struct command_arg end_args[] = { ARG("end", ARG_INTEGER),
     { "index_unit", ARG_ONEOF, ARG_OPTIONAL, NULL, 0, "7.0.0", unit_args }, { 0 } };
 static const struct command_arg find_range_args[] = { ARG("start", ARG_INTEGER),
     { "end_index", ARG_BLOCK, ARG_OPTIONAL, NULL, 0, NULL, end_args }, { 0 } };
 
 const struct command bitmap_commands[] = {
-    { "bitcount", bitcount, -2, CMD_READONLY, KEYS(ONE_KEY(KEY_RO | KEY_ACCESS)),
-        .group = "bitmap", .since = "2.6.0", .complexity = "O(N), N bytes counted",
+    { "bitcount", bitcount, -2, CMD_READONLY, KEYS(ONE_KEY(KEY_RO | KEY_ACCESS)), .group = "bitmap",
+        .since = "2.6.0", .complexity = "O(N), N bytes counted",
         .summary = "Counts the bits of a string that are set",
         .history = HISTORY({ "7.0.0", "Added the `BYTE|BIT` option." }),
-        .args = ARGS(
-            KEY_ARG, { "index", ARG_BLOCK, ARG_OPTIONAL, NULL, 0, NULL, count_range_args }) },
+        .args =
+            ARGS(KEY_ARG, { "index", ARG_BLOCK, ARG_OPTIONAL, NULL, 0, NULL, count_range_args }) },
     { "bitop", bitop, -4, CMD_WRITE | CMD_DENYOOM,
         KEYS(KEYS_AT(2, KEY_OW | KEY_UPDATE, 0), KEYS_AT(3, KEY_RO | KEY_ACCESS, -1)),
         .group = "bitmap", .since = "2.6.0", .complexity = "O(N), N bytes of all sources",
@@ -299,8 +300,8 @@ const struct command bitmap_commands[] = {
         .group = "bitmap", .since = "2.2.0", .complexity = "O(1)",
         .summary = "Returns one bit of a string",
         .args = ARGS(KEY_ARG, ARG("offset", ARG_INTEGER)) },
-    { "setbit", setbit, 4, CMD_WRITE | CMD_DENYOOM,
-        KEYS(ONE_KEY(KEY_RW | KEY_ACCESS | KEY_UPDATE)), .group = "bitmap", .since = "2.2.0",
+    { "setbit", setbit, 4, CMD_WRITE | CMD_DENYOOM, KEYS(ONE_KEY(KEY_RW | KEY_ACCESS | KEY_UPDATE)),
+        .group = "bitmap", .since = "2.2.0",
         .complexity = "O(1); O(N) where the string grows to N bytes",
         .summary = "Sets one bit of a string or clears it; tells what it was",
         .args = ARGS(KEY_ARG, ARG("offset", ARG_INTEGER), ARG("value", ARG_INTEGER)) },

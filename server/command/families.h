@@ -7,6 +7,7 @@
 extern const struct command string_commands[];
 extern const struct command bitmap_commands[];
 extern const struct command bitfield_commands[];
+extern const struct command hyperloglog_commands[];
 extern const struct command transaction_commands[];
 extern const struct command connection_commands[];
 extern const struct command client_commands[];
@@ -35,6 +36,6 @@ extern const struct command debug_commands[];
     lcs_commands, persistence_commands, config_commands, command_commands, \
     info_commands, slowlog_commands, latency_commands, replication_commands, \
     debug_commands, \
-    bitmap_commands, bitfield_commands
+    bitmap_commands, bitfield_commands, hyperloglog_commands
 
 #endif

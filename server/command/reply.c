@@ -36,8 +36,8 @@ static void remember_error(struct reply *reply, const char *text)
 static bool has_code(const char *text)
 {
     static const char *const codes[] = { "ERR", "ASK", "BUSYKEY", "CLUSTERDOWN", "CROSSSLOT",
-        "EXECABORT", "INPROG", "IOERR", "LOADING", "MASTERDOWN", "MISCONF", "MOVED", "NOAUTH",
-        "NOGOODSLAVE", "NOMASTERLINK", "NOPROTO", "NOREPLICAS", "OOM", "READONLY", "TRYAGAIN",
+        "EXECABORT", "INPROG", "INVALIDOBJ", "IOERR", "LOADING", "MASTERDOWN", "MISCONF", "MOVED", "NOAUTH",
+        "NOGOODSLAVE", "NOMASTERLINK", "NOPROTO", "NOREPLICAS", "OOM", "READONLY", "TESTFAILED", "TRYAGAIN",
         "UNKILLABLE", "WRONGPASS", "WRONGTYPE" };
     size_t len = strcspn(text, " ");
     for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++) {

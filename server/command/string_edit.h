@@ -1,5 +1,5 @@
-/* Changing a string in place: what APPEND, SETRANGE, the bit commands and the HyperLogLogs share. All
- * under the lock of the key's slot. */
+/* Changing a string in place: what APPEND, SETRANGE, the bit commands and the HyperLogLogs share.
+ * All under the lock of the key's slot. */
 #ifndef SERVER_COMMAND_STRING_EDIT_H
 #define SERVER_COMMAND_STRING_EDIT_H
 

@@ -195,8 +195,8 @@ bool bitmap_field_add(uint64_t value, int64_t by, unsigned bits, bool is_signed,
         return true;
     if (overflow == BITMAP_SATURATE) {
         /* Redis takes a value that is more than 63 bits below the highest for one above it. */
-        bool above = exact > max || (is_signed && bits < WORD_BITS &&
-                                        max - (__int128)(int64_t)value > INT64_MAX);
+        bool above = exact > max ||
+                     (is_signed && bits < WORD_BITS && max - (__int128)(int64_t)value > INT64_MAX);
         *sum = (uint64_t)(above ? max : min);
         return false;
     }
