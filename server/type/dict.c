@@ -372,11 +372,21 @@ struct item *dict_find(const struct dict *dict, uint64_t hash, struct bytes key)
     return cell ? item_of(*cell) : NULL;
 }
 
+/* The cell of the key, in a segment that is this dictionary's own; NULL: it is not there. */
+static uint64_t *find_own(struct dict *dict, uint64_t hash, struct bytes key)
+{
+    size_t place = place_of(dict, hash);
+    struct segment *segment = all(dict)[place];
+    uint64_t *cell = segment ? segment_find(dict, segment, tag_of(hash), key) : NULL;
+    if (!cell || atomic_load_explicit(&segment->refs, memory_order_acquire) == 1)
+        return cell;
+    return segment_find(dict, own(dict, place), tag_of(hash), key);
+}
+
 struct item *dict_find_for_change(struct dict *dict, uint64_t hash, struct bytes key)
 {
-    if (!dict_find(dict, hash, key))
-        return NULL;
-    return item_of(*segment_find(dict, own(dict, place_of(dict, hash)), tag_of(hash), key));
+    uint64_t *cell = find_own(dict, hash, key);
+    return cell ? item_of(*cell) : NULL;
 }
 
 /* A segment with a free cell for this hash. */
@@ -420,13 +430,12 @@ void dict_replace(struct dict *dict, uint64_t hash, struct item *item, int64_t g
 
 struct item *dict_remove(struct dict *dict, uint64_t hash, struct bytes key)
 {
-    if (!dict_find(dict, hash, key))
+    uint64_t *cell = find_own(dict, hash, key);
+    if (!cell)
         return NULL;
     size_t place = place_of(dict, hash);
-    struct segment *segment = own(dict, place);
-    uint64_t *cell = segment_find(dict, segment, tag_of(hash), key);
     struct item *item = item_of(*cell);
-    segment_remove(segment, cell);
+    segment_remove(all(dict)[place], cell);
     dict->count--;
     merge(dict, place);
     return item;
@@ -487,22 +496,47 @@ uint64_t dict_scan(
     return place >= places(dict) ? DICT_SCAN_END : (uint64_t)place << (32 - dict->depth);
 }
 
-/* A place on the scale of hashes chooses the segment: a segment of few items is wide, and so chosen
- * as often as many narrow ones. */
-struct item *dict_random(const struct dict *dict, uint64_t random)
+/* The next of a row of numbers, each as good as drawn. */
+static uint64_t mix(uint64_t *state)
 {
-    if (dict->count == 0)
-        return NULL;
-    size_t place = place_of(dict, random);
+    uint64_t z = *state += 0x9e3779b97f4a7c15;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    return z ^ z >> 31;
+}
+
+/* Any item of the segments from the place on: not fair. */
+static struct item *some_item(const struct dict *dict, size_t place)
+{
     while (all(dict)[place]->used == 0) {
         place = next_place(dict, first_place(dict, place, all(dict)[place]));
         if (place >= places(dict))
             place = 0;
     }
-    const struct segment *segment = all(dict)[place];
-    unsigned nth = (unsigned)((random & 0xffffffff) * segment->used >> 32);
-    for (unsigned i = 0;; i++) {
-        if (segment->cells[i] && nth-- == 0)
-            return item_of(segment->cells[i]);
+    for (const uint64_t *cell = all(dict)[place]->cells;; cell++) {
+        if (*cell)
+            return item_of(*cell);
     }
+}
+
+/* Every segment has one place where it begins, and every item one cell of so many: who draws a
+ * place and a cell until there is an item, draws each with the same chance. Some ten tries as a
+ * rule. */
+struct item *dict_random(const struct dict *dict, uint64_t random)
+{
+    enum { TRIES = 2000 };
+    if (dict->count == 0)
+        return NULL;
+    unsigned cells = dict->depth ? CELLS_MAX : dict->single->capacity;
+    size_t place = 0;
+    for (int i = 0; i < TRIES; i++) {
+        uint64_t number = mix(&random);
+        place = place_of(dict, number);
+        const struct segment *segment = all(dict)[place];
+        unsigned cell = (unsigned)((number & 0xffffffff) * cells >> 32);
+        if (place == first_place(dict, place, segment) && cell < segment->capacity &&
+            segment->cells[cell])
+            return item_of(segment->cells[cell]);
+    }
+    return some_item(dict, place);
 }

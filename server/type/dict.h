@@ -117,7 +117,7 @@ typedef void dict_visit_fn(void *arg, struct item *item);
 uint64_t dict_scan(
     const struct dict *dict, uint64_t position, size_t enough, dict_visit_fn *visit, void *arg);
 
-/* Some item, each with about the same likelihood; NULL where it is empty. random is any number. */
+/* Some item, each with the same likelihood; NULL where it is empty. random is any number. */
 struct item *dict_random(const struct dict *dict, uint64_t random);
 
 #endif
