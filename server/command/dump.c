@@ -83,7 +83,7 @@ static struct entry *read_payload(struct call *call, int64_t expiry)
     struct entry *entry = NULL;
     bool opened = rdb_payload_open(call->argv[3], &key.type, &reader);
     if (opened && is_type(key.type) && !value_is_known(key.type)) {
-        reply_error(call->reply, "a value of type %s can't be kept here yet: only strings can",
+        reply_error(call->reply, "a value of type %s can't be kept here yet",
             rdb_type_name(key.type));
     } else {
         if (opened)

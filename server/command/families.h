@@ -8,6 +8,8 @@ extern const struct command string_commands[];
 extern const struct command bitmap_commands[];
 extern const struct command bitfield_commands[];
 extern const struct command hyperloglog_commands[];
+extern const struct command hash_commands[];
+extern const struct command set_commands[];
 extern const struct command transaction_commands[];
 extern const struct command connection_commands[];
 extern const struct command client_commands[];
@@ -30,7 +32,7 @@ extern const struct command replication_commands[];
 extern const struct command debug_commands[];
 
 #define COMMAND_FAMILIES \
-    string_commands, transaction_commands, connection_commands, client_commands, \
+    string_commands, hash_commands, set_commands, transaction_commands, connection_commands, client_commands, \
     cluster_commands, keys_commands, scan_commands, expiry_commands, \
     object_commands, dump_commands, flush_commands, migrate_commands, \
     lcs_commands, persistence_commands, config_commands, command_commands, \

@@ -20,6 +20,8 @@ struct value_form {
 
 /* Tables end with a row whose `read` is NULL. */
 extern const struct value_form string_forms[];
+extern const struct value_form hash_forms[];
+extern const struct value_form set_forms[];
 
 /* The entry is the caller's, or its slot's lock is held. */
 uint8_t value_type(const struct entry *entry);

@@ -1,6 +1,8 @@
 #include "server/type/type.h"
 
 #include "server/type/blob.h"
+#include "server/type/hash.h"
+#include "server/type/set.h"
 
 static void string_release(void *value, enum encoding encoding)
 {
@@ -38,9 +40,9 @@ static const struct type none = { 0 };
 static const struct type *const types[TYPE_COUNT] = {
     [TYPE_STRING] = &string_type,
     [TYPE_LIST] = &none,
-    [TYPE_SET] = &none,
+    [TYPE_SET] = &set_type,
     [TYPE_ZSET] = &none,
-    [TYPE_HASH] = &none,
+    [TYPE_HASH] = &hash_type,
     [TYPE_MODULE] = &none,
     [TYPE_STREAM] = &none,
 };
