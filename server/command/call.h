@@ -86,6 +86,8 @@ struct request {
     struct slot *slot; /* of the first key, or NULL */
     uint64_t hash;
     int first_key; /* its position, 0: none */
+    bool has_member;      /* dispatch_prefetch_members is to look for a member, ... */
+    uint64_t member_hash; /* ... with this hash in its collection */
 };
 
 /* Stage 1: finds the command and where its first key lives, and prefetches the slot. No lock. */
@@ -94,6 +96,8 @@ void dispatch_prepare(struct executor *executor, struct request *request);
  * free. */
 void dispatch_prefetch_bucket(struct request *request);
 void dispatch_prefetch_entry(struct request *request);
+/* Stage 4, for a whole window: what the look for a member of a large collection will touch. */
+void dispatch_prefetch_members(struct request *requests, size_t count);
 /* Runs it; the caller is in a turn. */
 enum dispatch_result dispatch_run(struct executor *executor, struct request *request);
 

@@ -104,6 +104,7 @@ struct command {
     const struct command_history *history; /* ends with a row of zeroes */
     const char *deprecated_since, *replaced_by;
     const struct command *subcommands; /* ends with a row of zeroes */
+    uint8_t member; /* argument that names a member of the key's collection, to be prefetched; 0: none */
 };
 
 /* The usual places of keys: one at 1; all from 1 to the end; one at each second from 1; the first two ... Each with

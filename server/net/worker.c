@@ -99,6 +99,7 @@ static void run_window(struct worker *worker, struct window *window)
             dispatch_prefetch_bucket(&requests[i]);
         for (size_t i = 0; i < count; i++)
             dispatch_prefetch_entry(&requests[i]);
+        dispatch_prefetch_members(requests, count);
     }
     for (size_t i = 0; i < count; i++)
         run_request(worker, &requests[i], window->ends[i]);

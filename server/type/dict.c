@@ -372,6 +372,33 @@ struct item *dict_find(const struct dict *dict, uint64_t hash, struct bytes key)
     return cell ? item_of(*cell) : NULL;
 }
 
+/* Items that are likely the one looked for, by their tags. */
+static void prefetch_items(const struct segment *segment, uint16_t tag)
+{
+    unsigned i = home_of(segment, tag);
+    for (unsigned seen = 0; seen < segment->capacity && segment->cells[i]; seen++) {
+        if (segment->cells[i] >> 48 == tag)
+            __builtin_prefetch(item_of(segment->cells[i]));
+        i = i + 1 < segment->capacity ? i + 1 : 0;
+    }
+}
+
+void dict_prefetch(const struct dict *dict, uint64_t hash, unsigned step)
+{
+    size_t place = place_of(dict, hash);
+    if (step == 0) {
+        __builtin_prefetch(&all(dict)[place]);
+        return;
+    }
+    const struct segment *segment = all(dict)[place];
+    if (step == 2 && segment) {
+        prefetch_items(segment, tag_of(hash));
+    } else if (segment) {
+        __builtin_prefetch(segment);
+        __builtin_prefetch(&segment->cells[(unsigned)tag_of(hash) * CELLS_MAX >> 16]);
+    }
+}
+
 /* The cell of the key, in a segment that is this dictionary's own; NULL: it is not there. */
 static uint64_t *find_own(struct dict *dict, uint64_t hash, struct bytes key)
 {

@@ -90,6 +90,11 @@ static inline void dict_forget_size(struct dict *dict, size_t size) /* of a remo
 {
     dict->memory -= size;
 }
+/* Brings what a look for the hash will touch into the cache, one step after the other (the
+ * directory, the segment, the item: DICT_PREFETCH_STEPS), each of which wants the one before to
+ * have arrived. */
+enum { DICT_PREFETCH_STEPS = 3 };
+void dict_prefetch(const struct dict *dict, uint64_t hash, unsigned step);
 /* Room for that many without a split on the way: call it once, on an empty dictionary. */
 void dict_reserve(struct dict *dict, size_t count);
 

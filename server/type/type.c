@@ -64,6 +64,15 @@ const struct type *type_of(enum type_id id)
     return types[id];
 }
 
+const struct dict *type_dict(enum type_id id, enum encoding encoding, const void *value)
+{
+    if (encoding != ENCODING_HASHTABLE)
+        return NULL;
+    if (id == TYPE_SET)
+        return set_dict(&(struct set){ (void *)value, encoding });
+    return id == TYPE_HASH ? hash_dict(&(struct hash){ (void *)value, encoding }) : NULL;
+}
+
 const char *encoding_name(enum encoding encoding)
 {
     return encoding_names[encoding];

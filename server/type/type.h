@@ -44,6 +44,9 @@ struct type {
 extern const struct type string_type;
 
 const struct type *type_of(enum type_id id); /* never NULL for an id below TYPE_COUNT */
+struct dict;
+/* The dictionary that the members of such a value are in; NULL where it has none. */
+const struct dict *type_dict(enum type_id id, enum encoding encoding, const void *value);
 const char *encoding_name(enum encoding encoding);
 
 #endif
