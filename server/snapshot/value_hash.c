@@ -5,6 +5,7 @@
 
 #include "common/memory.h"
 #include "server/config.h"
+#include "server/snapshot/ziplist.h"
 #include "server/type/hash.h"
 #include <endian.h>
 #include <stdlib.h>
@@ -138,6 +139,16 @@ static struct entry *read_packed(
     return take_packed(listpack_from(bytes), 0, SIZE_MAX, key, error);
 }
 
+static struct entry *read_ziplist(
+    struct rdb_reader *reader, const struct rdb_key *key, struct error *error)
+{
+    struct bytes bytes;
+    struct listpack *pack;
+    if (!rdb_read_string(reader, &bytes, error) || !ziplist_to_listpack(bytes, &pack, error))
+        return NULL;
+    return take_packed(pack, 0, SIZE_MAX, key, error);
+}
+
 /* ---- Zipmaps: a count byte, then length and bytes of each field; length, a byte that tells how
  * much room is unused, bytes and that room of each value; 255 ---- */
 
@@ -205,4 +216,5 @@ static struct entry *read_zipmap(
 const struct value_form hash_forms[] = { { RDB_TYPE_HASH, TYPE_HASH, 1u << ENCODING_HASHTABLE,
                                              write_pairs, read_pairs },
     { RDB_TYPE_HASH_LISTPACK, TYPE_HASH, 1u << ENCODING_LISTPACK, write_packed, read_packed },
+    { RDB_TYPE_HASH_ZIPLIST, TYPE_HASH, 0, NULL, read_ziplist },
     { RDB_TYPE_HASH_ZIPMAP, TYPE_HASH, 0, NULL, read_zipmap }, { 0 } };

@@ -7,6 +7,7 @@
 #include "tests/support/normalize.h"
 #include "tests/support/raw.h"
 #include "tests/support/scratch.h"
+#include "tests/support/value.h"
 #include "tests/support/wait.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,11 +26,13 @@ enum {
 /* What is drawn: words in capitals as they are, and
  *   k a key, j another of the same slot, v a value, w a short value, i an integer, f a float, o an
  * offset s seconds, m milliseconds (from now, large), a and b the same as a moment, p a moment that
- * has passed, n the offset of a bit, x a bit, t a type of BITFIELD */
+ * has passed, n the offset of a bit, x a bit, y a type of BITFIELD, h a hash, t a set (for both: one
+ * of few of the slot), d a field or member */
+enum { EXACT, TIMED, UNORDERED, PAIRS, DEEP };
 struct form {
     const char *words;
     int weight;
-    bool timed;        /* the reply tells time that passes */
+    int how; /* replies are compared: TIMED where they tell time that passes, ... */
     bool not_in_multi; /* not where EXEC's reply would hold it */
 };
 
@@ -90,12 +93,12 @@ static const struct form forms[] = {
     { "BITOP OR k j j j", 1, 0, 0 },
     { "BITOP XOR j k j", 1, 0, 0 },
     { "BITOP NOT k j", 1, 0, 0 },
-    { "BITFIELD k GET t n", 2, 0, 0 },
-    { "BITFIELD_RO k GET t n GET t n", 2, 0, 0 },
-    { "BITFIELD k SET t n i GET t n", 2, 0, 0 },
-    { "BITFIELD k INCRBY t n i", 3, 0, 0 },
-    { "BITFIELD k OVERFLOW SAT SET t n i INCRBY t n i", 2, 0, 0 },
-    { "BITFIELD k OVERFLOW FAIL INCRBY t n i SET t n i", 2, 0, 0 },
+    { "BITFIELD k GET y n", 2, 0, 0 },
+    { "BITFIELD_RO k GET y n GET y n", 2, 0, 0 },
+    { "BITFIELD k SET y n i GET y n", 2, 0, 0 },
+    { "BITFIELD k INCRBY y n i", 3, 0, 0 },
+    { "BITFIELD k OVERFLOW SAT SET y n i INCRBY y n i", 2, 0, 0 },
+    { "BITFIELD k OVERFLOW FAIL INCRBY y n i SET y n i", 2, 0, 0 },
     { "PFADD k w w", 3, 0, 0 },
     { "PFADD k w i o v w f", 3, 0, 0 },
     { "PFADD k", 1, 0, 0 },
@@ -144,6 +147,63 @@ static const struct form forms[] = {
     { "CLUSTER KEYSLOT v", 1, 0, 0 },
     { "CLUSTER COUNTKEYSINSLOT 0", 1, 0, 0 },
     { "NOSUCH k v", 1, 0, 0 },
+    { "HSET h d v", 6, 0, 0 },
+    { "HSET h d w d i d w", 4, 0, 0 },
+    { "HMSET h d w d w", 1, 0, 0 },
+    { "HSET k d v", 1, 0, 0 },
+    { "HSETNX h d w", 2, 0, 0 },
+    { "HGET h d", 4, 0, 0 },
+    { "HMGET h d d d", 2, 0, 0 },
+    { "HGETALL h", 2, PAIRS, 1 },
+    { "HKEYS h", 1, UNORDERED, 1 },
+    { "HVALS h", 1, UNORDERED, 1 },
+    { "HLEN h", 2, 0, 0 },
+    { "HEXISTS h d", 2, 0, 0 },
+    { "HSTRLEN h d", 1, 0, 0 },
+    { "HDEL h d", 3, 0, 0 },
+    { "HDEL h d d d d d d", 2, 0, 0 },
+    { "HINCRBY h d i", 3, 0, 0 },
+    { "HINCRBYFLOAT h d f", 3, 0, 0 },
+    { "HRANDFIELD h 1000", 1, UNORDERED, 1 },
+    { "HSCAN h 0 COUNT 1000", 1, DEEP, 1 },
+    { "HSCAN h 0 MATCH *1* COUNT 1000", 1, DEEP, 1 },
+    { "OBJECT ENCODING h", 3, 0, 0 },
+    { "DEL h", 1, 0, 0 },
+    { "RENAME h h", 1, 0, 0 },
+    { "COPY h h REPLACE", 1, 0, 0 },
+    { "EXPIRE h s", 1, 0, 0 },
+    { "TYPE h", 1, 0, 0 },
+    { "SADD t d", 5, 0, 0 },
+    { "SADD t d d d d", 4, 0, 0 },
+    { "SADD k d", 1, 0, 0 },
+    { "SADD h d", 1, 0, 0 },
+    { "SREM t d", 3, 0, 0 },
+    { "SREM t d d d d d d", 2, 0, 0 },
+    { "SISMEMBER t d", 3, 0, 0 },
+    { "SMISMEMBER t d d d", 1, 0, 0 },
+    { "SCARD t", 2, 0, 0 },
+    { "SMEMBERS t", 2, UNORDERED, 1 },
+    { "SMOVE t t d", 3, 0, 0 },
+    { "SPOP t 1000", 1, UNORDERED, 1 },
+    { "SPOP t 0", 1, 0, 0 },
+    { "SRANDMEMBER t 1000", 1, UNORDERED, 1 },
+    { "SINTER t t", 2, UNORDERED, 1 },
+    { "SINTER t t t", 1, UNORDERED, 1 },
+    { "SINTERCARD 2 t t", 1, 0, 0 },
+    { "SINTERCARD 2 t t LIMIT o", 1, 0, 0 },
+    { "SINTERSTORE t t t", 2, 0, 0 },
+    { "SUNION t t", 1, UNORDERED, 1 },
+    { "SUNIONSTORE t t t", 2, 0, 0 },
+    { "SUNIONSTORE t h t", 1, 0, 0 },
+    { "SDIFF t t", 1, UNORDERED, 1 },
+    { "SDIFF t t t t", 1, UNORDERED, 1 },
+    { "SDIFFSTORE t t t", 1, 0, 0 },
+    { "SDIFFSTORE t t t t t", 1, 0, 0 },
+    { "SSCAN t 0 COUNT 1000", 1, DEEP, 1 },
+    { "OBJECT ENCODING t", 4, 0, 0 },
+    { "DEL t", 1, 0, 0 },
+    { "RENAME t t", 1, 0, 0 },
+    { "COPY t t REPLACE", 1, 0, 0 },
 };
 
 struct draw {
@@ -197,6 +257,23 @@ static void draw_value(struct draw *draw, struct buffer *out, size_t max)
             out, text ? (char)('a' + (start + i * (i % 7)) % 26) : (char)below(draw, 256));
 }
 
+/* Fields and members: few different ones, integers of all widths among them, and some that are too long
+ * for a listpack. */
+static void draw_member(struct draw *draw, struct buffer *out)
+{
+    static const char *const wide[] = { "32767", "32768", "-32769", "2147483648",
+        "-9223372036854775808", "9223372036854775808", "", "007", "1.5" };
+    uint64_t number = below(draw, 400);
+    if (number < 280)
+        buffer_printf(out, "%d", (int)number % 14 - 3);
+    else if (number < 385)
+        buffer_printf(out, "m%d", (int)number % 10);
+    else if (number < 397)
+        buffer_append_text(out, ONE_OF(draw, wide));
+    else
+        buffer_printf(out, "%0*d", 20 + (int)number % 2, 1);
+}
+
 static void draw_word(struct draw *draw, const char *word, int key, struct buffer *out)
 {
     static const char *const tags[] = { "{a}", "{a}", "{b}" };
@@ -206,6 +283,13 @@ static void draw_word(struct draw *draw, const char *word, int key, struct buffe
         break;
     case 'j':
         buffer_printf(out, "%s%d", tags[key % 3], (int)below(draw, KEYS / 3) * 3 + key % 3);
+        break;
+    case 'h':
+    case 't':
+        buffer_printf(out, "%s%c%d", tags[key % 3], word[0], (int)below(draw, 4));
+        break;
+    case 'd':
+        draw_member(draw, out);
         break;
     case 'v':
         draw_value(draw, out, 5000);
@@ -228,7 +312,7 @@ static void draw_word(struct draw *draw, const char *word, int key, struct buffe
     case 'x':
         buffer_append_text(out, ONE_OF(draw, bits));
         break;
-    case 't':
+    case 'y':
         buffer_append_text(out, ONE_OF(draw, field_types));
         break;
     case 'e':
@@ -269,6 +353,12 @@ static const struct form *draw_form(struct draw *draw)
     }
 }
 
+/* Without its count it would draw by chance. */
+static bool needs_count(const struct form *form)
+{
+    return strstr(form->words, "RAND") != NULL || strncmp(form->words, "SPOP", 4) == 0;
+}
+
 /* One command into the buffer; now and then with a word too many or too few. */
 static const struct form *draw_command(struct draw *draw, struct buffer *out)
 {
@@ -283,7 +373,7 @@ static const struct form *draw_command(struct draw *draw, struct buffer *out)
     uint64_t odd = below(draw, 60);
     if (odd == 0)
         draw_word(draw, "w", key, &values[count++]);
-    size_t sent = odd == 1 && count > 1 ? count - 1 : count;
+    size_t sent = odd == 1 && count > 1 && !needs_count(form) ? count - 1 : count;
     resp_write_array(out, sent);
     for (size_t i = 0; i < sent; i++)
         resp_write_bulk(out, buffer_bytes(&values[i]));
@@ -314,8 +404,10 @@ static void compare_batch(struct sides *sides, const struct form **batch, const 
                 node_program(sides->node[side]),
                 raw_escape((struct bytes){ sent->data + starts[i], starts[i + 1] - starts[i] }));
         }
-        struct normalize normalize = { batch[i]->timed ? NORMALIZE_NEAR : NORMALIZE_EXACT,
-            BYTES("3000") };
+        static const enum normalize_kind kinds[] = { [EXACT] = NORMALIZE_EXACT,
+            [TIMED] = NORMALIZE_NEAR, [UNORDERED] = NORMALIZE_UNORDERED,
+            [PAIRS] = NORMALIZE_PAIRS, [DEEP] = NORMALIZE_DEEP };
+        struct normalize normalize = { kinds[batch[i]->how], BYTES("3000") };
         if (normalize_equal(&normalize, replies[0], replies[1]))
             continue;
         sides->differences++;
@@ -346,17 +438,13 @@ static void run_batch(struct sides *sides, struct draw *draw, int size)
 /* The DUMP of one side, loaded by the other, is the same value. */
 static void compare_dump(struct client *from, struct client *to, const redisReply *key)
 {
-    redisReply *value = client_ask(from, "GET %b", key->str, key->len);
     redisReply *dump = client_ask(from, "DUMP %b", key->str, key->len);
     redisReply *ok = client_ask(to, "RESTORE {copy} 0 %b REPLACE", dump->str, dump->len);
-    redisReply *copy = client_ask(to, "GET {copy}");
-    cr_expect(ok->type == REDIS_REPLY_STATUS && copy->type == value->type &&
-                  copy->len == value->len && memcmp(copy->str, value->str, value->len) == 0,
+    cr_expect(ok->type == REDIS_REPLY_STATUS &&
+                  value_equal(from, key->str, key->len, to, "{copy}", strlen("{copy}")),
         "%s: dumped there and restored here it is another value: %s", key->str, reply_text(ok));
-    freeReplyObject(value);
     freeReplyObject(dump);
     freeReplyObject(ok);
-    freeReplyObject(copy);
 }
 
 static void compare_data(struct sides *sides)
@@ -368,18 +456,13 @@ static void compare_data(struct sides *sides)
                           client_integer(other, "DBSIZE") == (int64_t)keys->elements);
     for (size_t i = 0; i < keys->elements; i++) {
         const redisReply *key = keys->element[i];
-        redisReply *here = client_ask(redis, "GET %b", key->str, key->len);
-        redisReply *there = client_ask(other, "GET %b", key->str, key->len);
-        cr_expect(here->type == there->type && here->len == there->len &&
-                      memcmp(here->str, there->str, here->len) == 0,
+        cr_expect(value_equal(redis, key->str, key->len, other, key->str, key->len),
             "%s is another value", key->str);
         int64_t expires = client_integer(redis, "PEXPIRETIME %b", key->str, key->len);
         int64_t expires_there = client_integer(other, "PEXPIRETIME %b", key->str, key->len);
         cr_expect(llabs(expires - expires_there) < 3000 && (expires < 0) == (expires_there < 0),
             "%s expires at %lld, and at %lld", key->str, (long long)expires,
             (long long)expires_there);
-        freeReplyObject(here);
-        freeReplyObject(there);
         compare_dump(redis, other, key);
         compare_dump(other, redis, key);
     }
@@ -400,7 +483,10 @@ static void run(int protocol)
         protocol, count);
     for (int side = 0; side < 2; side++) {
         sides.node[side] = node_start_program(
-            side == 0 ? "redis-server" : NULL, "cluster-enabled yes\ncluster-node-timeout 500\n");
+            side == 0 ? "redis-server" : NULL, "cluster-enabled yes\ncluster-node-timeout 500\n"
+                                            "hash-max-listpack-entries 6\n"
+                                            "hash-max-listpack-value 20\n"
+                                            "set-max-intset-entries 6\n");
         node_expect(sides.node[side], "OK", "CLUSTER ADDSLOTSRANGE 0 16383");
     }
     for (int side = 0; side < 2; side++) {
