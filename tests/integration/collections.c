@@ -1,0 +1,242 @@
+/* Large hashes and sets under many clients, while snapshots and full syncs take them: each of these
+ * sees one moment, and nobody waits for them. */
+#include "tests/support/file.h"
+#include "tests/support/node.h"
+#include "tests/support/scratch.h"
+#include "tests/support/value.h"
+#include "tests/support/wait.h"
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+TestSuite(collections, .init = nodes_begin, .fini = nodes_end, .timeout = 120);
+
+enum { CLIENTS = 4, FIELDS = 2000, MEMBERS = 3000, PIPELINE = 20 };
+
+/* ---- Many clients that change a few large keys ---- */
+
+struct load {
+    pthread_t thread;
+    int port;
+    unsigned seed;
+    atomic_bool *stop;
+    long commands;
+    char error[256];
+};
+
+static int below(struct load *load, int limit)
+{
+    return (int)(rand_r(&load->seed) % (unsigned)limit);
+}
+
+/* The sum of all fields stays 0 in every moment between two transactions; each member of the first
+ * set is in one of both; the third is made of these. */
+static int queue_some(struct load *load, struct client *client)
+{
+    char value[200];
+    int a = below(load, FIELDS), b = below(load, FIELDS), m = below(load, MEMBERS);
+    switch (below(load, 6)) {
+    case 0:
+    case 1:
+        client_queue(client, "MULTI");
+        client_queue(client, "HINCRBY {x}sums f%d 7", a);
+        client_queue(client, "HINCRBY {x}sums f%d -7", b);
+        client_queue(client, "EXEC");
+        return 4;
+    case 2:
+        client_queue(client, "SMOVE {x}left {x}right m%d", m);
+        client_queue(client, "SMOVE {x}right {x}left m%d", below(load, MEMBERS));
+        return 2;
+    case 3:
+        client_queue(client, "SINTERSTORE {x}both {x}left {x}right {x}numbers");
+        client_queue(client, "SDIFFSTORE {x}copy {x}left {x}right");
+        return 2;
+    case 4:
+        client_queue(client, "SADD {x}numbers %d %d", a, b);
+        client_queue(client, "SPOP {x}numbers 3");
+        return 2;
+    default:
+        memset(value, 'v', sizeof(value));
+        client_queue(client, "HSET {x}values f%d %b", a, value, (size_t)(1 + m % 200));
+        client_queue(client, "HDEL {x}values f%d f%d", b, (a * 7) % FIELDS);
+        client_queue(client, "HRANDFIELD {x}values 5 WITHVALUES");
+        return 3;
+    }
+}
+
+static void *run(void *arg)
+{
+    struct load *load = arg;
+    struct client *client = client_open(load->port);
+    while (!atomic_load(load->stop) && !load->error[0]) {
+        int sent = 0;
+        while (sent < PIPELINE)
+            sent += queue_some(load, client);
+        for (int i = 0; i < sent && !load->error[0]; i++) {
+            redisReply *reply = client_next(client);
+            if (!reply || reply->type == REDIS_REPLY_ERROR)
+                snprintf(load->error, sizeof(load->error), "%s",
+                    reply ? reply->str : client_error(client));
+            if (reply)
+                freeReplyObject(reply);
+            load->commands++;
+        }
+    }
+    client_close(client);
+    return NULL;
+}
+
+static void start(struct load *loads, int port, atomic_bool *stop)
+{
+    for (int i = 0; i < CLIENTS; i++) {
+        loads[i] = (struct load){ .port = port, .seed = (unsigned)i + 1, .stop = stop };
+        cr_assert_eq(pthread_create(&loads[i].thread, NULL, run, &loads[i]), 0);
+    }
+}
+
+static void finish(struct load *loads, atomic_bool *stop)
+{
+    atomic_store(stop, true);
+    for (int i = 0; i < CLIENTS; i++) {
+        pthread_join(loads[i].thread, NULL);
+        cr_expect_str_eq(loads[i].error, "", "a client was told: %s", loads[i].error);
+        cr_expect_gt(loads[i].commands, PIPELINE);
+    }
+}
+
+static void fill(struct client *client)
+{
+    for (int i = 0; i < FIELDS; i++)
+        client_queue(client, "HSET {x}sums f%d 0", i);
+    for (int i = 0; i < MEMBERS; i++)
+        client_queue(client, "SADD {x}left m%d", i);
+    for (int i = 0; i < FIELDS + MEMBERS; i++)
+        freeReplyObject(client_next(client));
+}
+
+/* What holds at every moment holds in this node's data. */
+static void check_moment(struct node *node)
+{
+    struct client *client = node_client(node);
+    redisReply *values = client_ask(client, "HVALS {x}sums");
+    long long sum = 0;
+    for (size_t i = 0; i < values->elements; i++)
+        sum += atoll(values->element[i]->str);
+    cr_expect_eq(values->elements, FIELDS);
+    cr_expect_eq(sum, 0, "the sum is %lld: not one moment", sum);
+    freeReplyObject(values);
+    cr_expect_eq(client_integer(client, "SCARD {x}left") + client_integer(client, "SCARD {x}right"),
+        MEMBERS);
+    cr_expect_eq(client_integer(client, "SINTERCARD 2 {x}left {x}right"), 0);
+}
+
+static bool is_saved(struct node *node)
+{
+    return node_info_is(node, "rdb_bgsave_in_progress", "0");
+}
+
+/* A node that loads what the other has saved. */
+static void check_file(struct node *saved)
+{
+    struct node *other = node_prepare("%s", "");
+    file_copy(node_path(saved, "dump.rdb"), node_path(other, "dump.rdb"));
+    node_launch(other);
+    wait_until(20000, node_info_is(other, "loading", "0"));
+    check_moment(other);
+    node_stop(other);
+}
+
+Test(collections, snapshots_of_what_changes)
+{
+    enum { ROUNDS = 4 };
+    struct load loads[CLIENTS];
+    atomic_bool stop = false;
+    struct node *primary = node_start("%s", "io-threads 2\n");
+    fill(node_client(primary));
+    start(loads, node_port(primary), &stop);
+    for (int round = 0; round < ROUNDS; round++) {
+        wait_until(20000, is_saved(primary));
+        node_text(primary, "BGSAVE");
+        struct node *replica = node_start("replicaof 127.0.0.1 %d\n", node_port(primary));
+        wait_until(30000, node_info_is(replica, "master_link_status", "up"));
+        wait_until(20000, is_saved(primary));
+        cr_expect(node_info_is(primary, "rdb_last_bgsave_status", "ok"));
+        check_file(primary);
+        if (round == ROUNDS - 1) {
+            finish(loads, &stop);
+            wait_until(30000, node_in_sync(replica, primary));
+            cr_expect(node_same_data(primary, replica));
+            check_moment(replica);
+        }
+        node_stop(replica);
+    }
+    check_moment(primary);
+    cr_expect_geq(node_info_number(primary, "sync_full"), ROUNDS);
+}
+
+/* ---- A key with a million members ---- */
+
+static void fill_million(struct client *client, const char *command, int per_command)
+{
+    enum { TOTAL = 1000000, AHEAD = 50 };
+    int queued = 0;
+    bool is_hash = command[0] == 'H';
+    for (int at = 0; at < TOTAL; at += per_command) {
+        struct buffer line = { 0 };
+        buffer_append_text(&line, command);
+        for (int i = at; i < at + per_command; i++)
+            buffer_printf(&line, is_hash ? " field:%d value:%d" : " member:%d", i, i);
+        buffer_terminate(&line);
+        cr_assert(client_queue(client, line.data));
+        buffer_free(&line);
+        if (++queued < AHEAD && at + per_command < TOTAL)
+            continue;
+        for (; queued > 0; queued--)
+            freeReplyObject(client_next(client));
+    }
+}
+
+/* The longest that one command took, in ms, while the condition held. */
+#define longest_while(client, condition)                                                           \
+    ({                                                                                             \
+        int64_t longest_ = 0;                                                                      \
+        for (int i_ = 0; i_ < 20 || (condition); i_++) {                                           \
+            int64_t start_ = now_us();                                                             \
+            client_text(client, "HSET {x}million field:%d changed", (i_ * 7919) % 1000000);        \
+            client_text(client, "SADD {x}many new:%d", i_);                                        \
+            client_text(client, "SET {x}small %d", i_);                                            \
+            int64_t took_ = (now_us() - start_) / 3000;                                            \
+            longest_ = took_ > longest_ ? took_ : longest_;                                        \
+        }                                                                                          \
+        longest_;                                                                                  \
+    })
+
+Test(collections, a_million_members_stall_nobody)
+{
+    struct node *node = node_start("%s", "");
+    struct client *client = client_open(node_port(node));
+    fill_million(node_client(node), "HSET {x}million", 100);
+    fill_million(node_client(node), "SADD {x}many", 100);
+    cr_expect_eq(node_integer(node, "HLEN {x}million"), 1000000);
+    cr_expect_eq(node_integer(node, "SCARD {x}many"), 1000000);
+    int64_t start = now_ms();
+    node_text(node, "BGSAVE");
+    int64_t longest = longest_while(client, !is_saved(node)), took = now_ms() - start;
+    fprintf(stderr, "BGSAVE took %lld ms, a command at most %lld ms\n", (long long)took,
+        (long long)longest);
+    cr_expect_lt(longest, 50 * test_slowness());
+    struct node *replica = node_start("replicaof 127.0.0.1 %d\n", node_port(node));
+    start = now_ms();
+    longest = longest_while(client, !node_info_is(replica, "master_link_status", "up"));
+    fprintf(stderr, "the full sync took %lld ms, a command at most %lld ms\n",
+        (long long)(now_ms() - start), (long long)longest);
+    cr_expect_lt(longest, 50 * test_slowness());
+    wait_until(30000, node_in_sync(replica, node));
+    cr_expect(node_same_data(node, replica));
+    start = now_us();
+    node_expect(node, "1", "DEL {x}million");
+    int64_t deleting = (now_us() - start) / 1000;
+    cr_expect_lt(deleting, 50 * test_slowness(), "DEL took %lld ms", (long long)deleting);
+    client_close(client);
+}
