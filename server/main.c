@@ -2,6 +2,7 @@
  * stop. */
 #include "server/clock.h"
 #include "server/cluster/service.h"
+#include "server/command/block.h"
 #include "server/command/cluster_host.h"
 #include "server/command/command.h"
 #include "server/command/condition.h"
@@ -117,6 +118,7 @@ static bool start(struct error *error)
         !cluster_service_open(store, cluster_host_hooks(store, journal), error) ||
         !process_listen(error))
         return false;
+    block_init();
     expire_start();
     condition_set(CONDITION_LOADING, true);
     pthread_t loader;

@@ -28,6 +28,8 @@ struct call {
     bool in_exec;          /* one of the commands of a transaction */
     bool retry;            /* set by EXEC: it has not begun, a key is in transit */
     bool refused;          /* not begun, and the error has been written */
+    bool still_waits;      /* of a waiter that is tried again: there still is nothing */
+    struct block_waiter *waiter; /* for whom the command is tried again (block.h), or NULL */
     uint32_t errors;       /* of the reply's errors, those that have been counted */
 };
 

@@ -1,5 +1,6 @@
 /* CLIENT. A session belongs to its worker, so what concerns all clients (LIST, KILL) makes a round
  * through the workers, each of which answers for its own, while the client that asked waits. */
+#include "server/command/block.h"
 #include "server/command/client.h"
 #include "server/command/condition.h"
 #include "server/command/families.h"
@@ -391,6 +392,22 @@ static void client_kill(struct call *call)
         free_filter(&filter);
 }
 
+static void client_unblock(struct call *call)
+{
+    int64_t id;
+    bool with_error = call->argc == 4 && bytes_is(call->argv[3], "error");
+    if (call->argc > 4) {
+        call_error_subcommand(call);
+        return;
+    }
+    if (call->argc == 4 && !with_error && !bytes_is(call->argv[3], "timeout")) {
+        reply_error(call->reply, "CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+        return;
+    }
+    if (call_integer(call, 2, &id))
+        reply_integer(call->reply, id > 0 && block_unblock((uint64_t)id, with_error));
+}
+
 /* ---- Switches ---- */
 
 static bool read_switch(struct call *call, bool *on)
@@ -531,6 +548,8 @@ static const struct command_arg pause_modes[] = { TOKEN("write", "WRITE"), TOKEN
     { 0 } };
 static const struct command_arg types[] = { TOKEN("normal", "NORMAL"), TOKEN("master", "MASTER"),
     TOKEN("replica", "REPLICA"), TOKEN("pubsub", "PUBSUB"), { 0 } };
+static const struct command_arg unblock_reasons[] = { TOKEN("timeout", "TIMEOUT"),
+    TOKEN("error", "ERROR"), { 0 } };
 static const struct command_arg info_choices[] = { WITH("libname", ARG_STRING, "LIB-NAME"),
     WITH("libver", ARG_STRING, "LIB-VER"), { 0 } };
 static const struct command_arg kill_filters[] = { { "client-id", ARG_INTEGER, ARG_OPTIONAL, "ID",
@@ -576,6 +595,10 @@ static const struct command subcommands[] = {
         .args = ARGS(CHOICE("attr", 0, info_choices))),
     ROW("setname", client_setname, 3, ANYONE, "2.6.9", "O(1)", "Gives this connection a name",
         .args = ARGS(ARG("connection-name", ARG_STRING))),
+    ROW("unblock", client_unblock, -3, ADMIN, "5.0.0", "O(log N), N connections",
+        "Ends the waiting of a connection whose command waits",
+        .args = ARGS(ARG("client-id", ARG_INTEGER),
+            CHOICE("timeout_error", ARG_OPTIONAL, unblock_reasons))),
     ROW("unpause", client_unpause, 2, ADMIN, "6.2.0", "O(N), N clients that wait",
         "Ends CLIENT PAUSE"),
     { 0 },

@@ -8,6 +8,7 @@
 #include "server/command/dispatch.h"
 
 #include "server/clock.h"
+#include "server/command/block.h"
 #include "server/command/condition.h"
 #include "server/command/errorstats.h"
 #include "server/command/latency.h"
@@ -421,6 +422,22 @@ void dispatch_call(struct call *call)
     call->session->last_command = call->entry->id + 1;
 }
 
+void dispatch_try_again(struct call *call)
+{
+    struct executor *executor = call->executor;
+    struct command_counter *counter = &executor->commands[call->entry->id];
+    call->errors = call->reply->errors;
+    uint64_t start = clock_ticks();
+    call->entry->command->run(call);
+    counter_add(&counter->ticks, clock_ticks() - start);
+    journal_call(call);
+    if (call->reply->errors == call->errors)
+        return;
+    counter_add(&counter->failed, 1);
+    counter_add(&executor->counters.errors, 1);
+    errorstats_count(call->reply->last_error);
+}
+
 /* The slots of a request with several keys. Returns how many there are (each once, locked), or 0
  * where the error has been written. */
 struct slots {
@@ -580,14 +597,17 @@ enum dispatch_result dispatch_run(struct executor *executor, struct request *req
         call.one_slot = true;
         slot_lock_acquire(&slot->lock);
         result = run_locked(&call, 1);
+        block_serve(executor, &slot, 1);
         slot_lock_release(&slot->lock);
     } else {
         struct slots slots;
         call.refused = !lock_slots(&call, &slots);
         if (!call.refused)
             result = run_locked(&call, slots.keys);
+        block_serve(executor, slots.all, slots.count);
         unlock_slots(&slots);
     }
+    block_serve_rest(executor);
     if (__builtin_expect(call.refused, 0))
         note_refusal(executor, request);
     if (asking && result != DISPATCH_RETRY)

@@ -17,6 +17,8 @@ unsigned session_first_flags(void);
 /* Runs the command: its slots are locked, all questions are answered. Counts, times, gathers
  * effects. */
 void dispatch_call(struct call *call);
+/* The same for a waiter whose command is tried again: it has been counted. */
+void dispatch_try_again(struct call *call);
 /* Journals what was gathered, as one unit. */
 void dispatch_flush_effects(struct executor *executor, struct session *session);
 

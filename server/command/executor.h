@@ -8,6 +8,8 @@
 #include "server/store/turn.h"
 #include <stdatomic.h>
 
+struct block_mark;
+struct block_room;
 struct journal;
 struct session;
 
@@ -65,7 +67,13 @@ struct executor {
     void (*close)(struct session *session);
     /* Tries again what was told to retry; posted by executor_retry_all. */
     void (*retry_waiting)(struct executor *executor);
-    void *worker; /* net's */
+    /* Has block_alarm called, in this executor's thread, at this monotonic time in ms; a later one
+     * replaces it. NULL where nobody can wait. */
+    void (*set_alarm)(struct executor *executor, int64_t at_ms);
+    struct block_mark *marked; /* keys whose waiters are to be served: see block.h */
+    size_t marked_count, marked_capacity;
+    struct block_room *blocking; /* who waits of its sessions, or NULL */
+    void *worker;                /* net's */
 };
 
 /* At most EXECUTORS_MAX in the life of the process. */

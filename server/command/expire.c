@@ -5,6 +5,7 @@
 #include "server/command/expire.h"
 
 #include "server/clock.h"
+#include "server/command/block.h"
 #include "server/command/condition.h"
 #include "server/command/key.h"
 #include "server/command/watch.h"
@@ -56,7 +57,7 @@ static void remove_one(struct executor *executor, unsigned database, struct slot
         journal_append_raw(executor->journal, (int)database, buffer_bytes(effects));
     }
     char few[256];
-    bool watched = slot->watches != NULL;
+    bool watched = slot->watches || slot->blocked;
     char *copy = watched && name.len > sizeof(few) ? memory_copy(name.data, name.len) : few;
     if (watched && copy == few)
         memcpy(few, name.data, name.len);
@@ -64,6 +65,8 @@ static void remove_one(struct executor *executor, unsigned database, struct slot
     store_remove(executor->store, slot, hash, cell);
     if (watched)
         watch_touch(slot, kept);
+    if (slot->blocked)
+        block_mark(executor, slot, hash, kept);
     if (copy != few)
         free(copy);
     counter_add(&executor->counters.expired, 1);
@@ -93,6 +96,7 @@ static bool work_on(struct executor *executor, struct round *round, struct findi
         for (size_t i = 0; i < finding->over; i++)
             remove_one(executor, round->database, slot, finding->entries[i], &effects);
         buffer_free(&effects);
+        block_serve(executor, &slot, 1);
         more = next < TABLE_SCAN_END && slot->expires > 0;
         round->position = next;
     }

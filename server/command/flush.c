@@ -2,6 +2,7 @@
  * which is quick, and what was done is journaled, so that no write comes before it in the journal
  * and after it here. What was in the tables is freed later. */
 #include "server/command/background.h"
+#include "server/command/block.h"
 #include "server/command/condition.h"
 #include "server/command/dispatch.h"
 #include "server/command/families.h"
@@ -55,6 +56,7 @@ static void take_tables(struct call *call, struct flush *flush)
             continue;
         if (slot->watches)
             watch_touch_slot(slot);
+        block_signal_slot(call->executor, slot);
         struct table table = store_take_table(call->store, slot);
         flush->keys += table.used;
         if (table.buckets) /* a snapshot that still wants them has them now */
@@ -145,6 +147,7 @@ static void flush_slots(struct call *call, bool all)
         flush->slot_count = store_lock_many(flush->slots, flush->slot_count);
         take_tables(call, flush);
         journal_flush(call, flush, all);
+        block_serve(call->executor, flush->slots, flush->slot_count);
         store_unlock_many(flush->slots, flush->slot_count);
         call_no_effect(call);
     }

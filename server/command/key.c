@@ -2,6 +2,7 @@
  * journal. */
 #include "server/command/key.h"
 
+#include "server/command/block.h"
 #include "server/command/condition.h"
 #include "server/command/watch.h"
 
@@ -50,6 +51,7 @@ static void see_expiry(struct call *call, struct key *key)
     if (!(condition_all() & CONDITION_REPLICA) && !pause_is_on()) {
         store_remove(call->store, key->slot, key->hash, key->cell);
         watch_touch(key->slot, key->name);
+        block_signal(call, key);
         call_side_effect(call, (struct bytes[]){ BYTES("DEL"), key->name }, 2);
         counter_add(&call->executor->counters.expired, 1);
     }
@@ -110,6 +112,7 @@ void key_set(struct call *call, struct key *key, struct entry *entry)
     }
     key->entry = entry;
     watch_touch(key->slot, key->name);
+    block_signal(call, key);
     call_changed(call);
 }
 
@@ -118,6 +121,7 @@ void key_delete(struct call *call, struct key *key)
     store_remove(call->store, key->slot, key->hash, key->cell);
     forget(key);
     watch_touch(key->slot, key->name);
+    block_signal(call, key);
     call_changed(call);
 }
 

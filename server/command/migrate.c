@@ -9,6 +9,7 @@
  * key, what is found at the end is either what was sent or nothing. Only where this node has
  * changed its role meanwhile (and so may have got other data), nothing is removed. */
 #include "server/command/background.h"
+#include "server/command/block.h"
 #include "server/command/condition.h"
 #include "server/command/dispatch.h"
 #include "server/command/families.h"
@@ -132,6 +133,7 @@ static void end_transit(struct migration *migration)
     for (size_t i = 0; i < migration->count; i++) {
         struct bytes name = entry_key(migration->items[i].entry);
         transit_end(migration->slots[i], &name, 1);
+        block_signal_slot(migration->executor, migration->slots[i]);
     }
 }
 
@@ -168,7 +170,9 @@ static void settle(void *arg)
             "this node's role has changed while keys were on their way: they may be on both nodes");
     }
     end_transit(migration);
+    block_serve(migration->executor, locked, count);
     store_unlock_many(locked, count);
+    block_serve_rest(migration->executor);
     turn_end(migration->executor->turn);
     free(locked);
     journal_wake(migration->executor->journal);

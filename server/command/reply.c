@@ -35,10 +35,12 @@ static void remember_error(struct reply *reply, const char *text)
 /* Whether the text begins with one of the codes that clients look for. */
 static bool has_code(const char *text)
 {
-    static const char *const codes[] = { "ERR", "ASK", "BUSYKEY", "CLUSTERDOWN", "CROSSSLOT",
-        "EXECABORT", "INPROG", "INVALIDOBJ", "IOERR", "LOADING", "MASTERDOWN", "MISCONF", "MOVED", "NOAUTH",
-        "NOGOODSLAVE", "NOMASTERLINK", "NOPROTO", "NOREPLICAS", "OOM", "READONLY", "TESTFAILED", "TRYAGAIN",
-        "UNKILLABLE", "WRONGPASS", "WRONGTYPE" };
+    static const char *const codes[] = {
+        "ERR", "ASK", "BUSY", "BUSYGROUP", "BUSYKEY", "CLUSTERDOWN", "CROSSSLOT", "EXECABORT",
+        "INPROG", "INVALIDOBJ", "IOERR", "LOADING", "MASTERDOWN", "MISCONF", "MOVED", "NOAUTH",
+        "NOGOODSLAVE", "NOGROUP", "NOMASTERLINK", "NOPERM", "NOPROTO", "NOREPLICAS", "NOSCRIPT",
+        "NOTBUSY", "OOM", "READONLY", "TESTFAILED", "TRYAGAIN", "UNBLOCKED", "UNKILLABLE",
+        "WRONGPASS", "WRONGTYPE" };
     size_t len = strcspn(text, " ");
     for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++) {
         if (strlen(codes[i]) == len && memcmp(codes[i], text, len) == 0)
@@ -119,6 +121,17 @@ void reply_bulk_text(struct reply *reply, const char *text)
     reply_bulk(reply, bytes_of(text));
 }
 
+/* Takes over the reference. */
+static void add_blob(struct reply *reply, size_t at, struct blob *blob)
+{
+    if (reply->blob_count == reply->blob_capacity) {
+        reply->blob_capacity = reply->blob_capacity ? reply->blob_capacity * 2 : 4;
+        reply->blobs = memory_resize(reply->blobs, reply->blob_capacity * sizeof(*reply->blobs));
+    }
+    reply->blobs[reply->blob_count++] = (struct reply_blob){ at, blob };
+    reply->blob_size += blob->len;
+}
+
 void reply_bulk_blob(struct reply *reply, struct blob *blob)
 {
     if (reply->muted)
@@ -128,12 +141,7 @@ void reply_bulk_blob(struct reply *reply, struct blob *blob)
         return;
     }
     header(reply, '$', (int64_t)blob->len);
-    if (reply->blob_count == reply->blob_capacity) {
-        reply->blob_capacity = reply->blob_capacity ? reply->blob_capacity * 2 : 4;
-        reply->blobs = memory_resize(reply->blobs, reply->blob_capacity * sizeof(*reply->blobs));
-    }
-    reply->blobs[reply->blob_count++] = (struct reply_blob){ reply->bytes.len, blob_hold(blob) };
-    reply->blob_size += blob->len;
+    add_blob(reply, reply->bytes.len, blob_hold(blob));
     buffer_append_text(&reply->bytes, "\r\n");
 }
 
@@ -280,6 +288,16 @@ void reply_forget(struct reply *reply, size_t len, size_t blobs)
     for (size_t i = 0; i < reply->blob_count; i++)
         reply->blobs[i].at -= len;
     buffer_consume(&reply->bytes, len);
+}
+
+void reply_join(struct reply *reply, struct reply *other)
+{
+    for (size_t i = 0; i < other->blob_count; i++)
+        add_blob(reply, reply->bytes.len + other->blobs[i].at, other->blobs[i].blob);
+    buffer_append(&reply->bytes, other->bytes.data, other->bytes.len);
+    reply->errors += other->errors;
+    memcpy(reply->last_error, other->last_error, sizeof(reply->last_error));
+    other->bytes.len = other->blob_count = other->blob_size = 0;
 }
 
 void reply_free(struct reply *reply)

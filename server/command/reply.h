@@ -66,6 +66,8 @@ void reply_cut(
     struct reply *reply, size_t len); /* takes back what was written after the first len bytes */
 /* Drops the first len bytes and the first blobs, which lie before them: they are out. */
 void reply_forget(struct reply *reply, size_t len, size_t blobs);
+/* Puts all of `other`, of the same protocol, behind what is there; empties it. */
+void reply_join(struct reply *reply, struct reply *other);
 void reply_free(struct reply *reply);
 
 #endif

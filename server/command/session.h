@@ -9,6 +9,7 @@
 #include "server/command/reply.h"
 #include <stdatomic.h>
 
+struct block_waiter;
 struct executor;
 struct transaction;
 struct watch;
@@ -44,6 +45,7 @@ struct session {
     char peer[64], local[64];     /* address:port, written once before anyone else sees the session */
     int64_t created_ms, active_ms; /* Unix time */
     unsigned last_command;        /* 1 + id of the last command, for CLIENT LIST; 0: none yet */
+    struct block_waiter *waiter;  /* it waits for keys: see block.h */
     uint64_t write_offset;        /* journal offset after its last write, for WAIT */
     void *connection;             /* net's; NULL for sessions without one */
     void *replica;                /* replication's, of a SESSION_REPLICA */

@@ -6,6 +6,7 @@
 
 #include "common/memory.h"
 #include "common/number.h"
+#include "server/command/block.h"
 #include "server/command/condition.h"
 #include "server/command/dispatch.h"
 #include "server/command/families.h"
@@ -320,6 +321,7 @@ static void exec(struct call *call)
         call->executor->holds_all_slots = false;
         if (!call->retry)
             watch_remove_all_locked(session);
+        block_serve(call->executor, all.slots, locked);
         store_unlock_many(all.slots, locked);
     }
     free(all.slots);

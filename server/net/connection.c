@@ -2,6 +2,7 @@
 
 #include "common/memory.h"
 #include "server/clock.h"
+#include "server/command/block.h"
 #include "server/command/dispatch.h"
 #include "server/command/transaction.h"
 #include "server/command/watch.h"
@@ -115,10 +116,12 @@ void connection_give_input(struct connection *connection)
     }
 }
 
-/* What a transaction has queued is input that is not yet dealt with, too. */
+/* What a transaction has queued, or a command that waits has kept, is input that is not yet dealt
+ * with, too. */
 static bool is_over_input_limit(const struct connection *connection)
 {
-    size_t size = connection->input.len + transaction_memory(&connection->session);
+    size_t size = connection->input.len + transaction_memory(&connection->session) +
+                  block_memory(&connection->session);
     return size > (size_t)config_number(CONFIG_CLIENT_QUERY_BUFFER_LIMIT) ||
            (size > STRANGER_INPUT_MAX && session_needs_password(&connection->session));
 }
@@ -363,6 +366,7 @@ void connection_close(struct connection *connection)
 void connection_free(struct connection *connection)
 {
     struct session *session = &connection->session;
+    block_abandon(session);
     if (connection->stream)
         connection->stream->closed(session);
     transaction_discard(session);

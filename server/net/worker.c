@@ -11,6 +11,7 @@
 
 #include "common/memory.h"
 #include "server/clock.h"
+#include "server/command/block.h"
 #include "server/command/call.h"
 #include "server/command/condition.h"
 #include "server/command/dispatch.h"
@@ -368,6 +369,22 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     }
 }
 
+static void on_alarm(evutil_socket_t fd, short what, void *arg)
+{
+    struct worker *worker = arg;
+    block_alarm(worker->executor);
+}
+
+static void set_alarm(struct executor *executor, int64_t at_ms)
+{
+    enum { FAR_MS = 24 * 60 * 60 * 1000 }; /* it is set again then */
+    struct worker *worker = executor->worker;
+    int64_t left = at_ms - clock_monotonic_ms();
+    left = left < 0 ? 0 : left > FAR_MS ? FAR_MS : left;
+    event_add(worker->alarm,
+        &(struct timeval){ (time_t)(left / 1000), (suseconds_t)(left % 1000 * 1000) });
+}
+
 static void post(struct executor *executor, void (*fn)(void *arg), void *arg)
 {
     worker_post(executor->worker, fn, arg);
@@ -435,7 +452,7 @@ static void measure(const struct session *session, struct session_figures *figur
         .is_writing = connection->writing,
         .fd = connection->fd };
     figures->memory = sizeof(*connection) + connection->input.capacity + figures->output_memory +
-                      connection->reader.capacity * sizeof(struct bytes);
+                      connection->reader.capacity * sizeof(struct bytes) + block_memory(session);
 }
 
 /* ---- Life ---- */
@@ -491,6 +508,8 @@ static bool worker_init(struct worker *worker, unsigned number, struct error *er
     executor->visit = visit_all;
     executor->measure = measure;
     executor->close = close_session;
+    executor->set_alarm = set_alarm;
+    worker->alarm = event_new(worker->base, -1, 0, on_alarm, worker);
     executor->now = clock_unix_ms();
     worker->executor = executor;
     struct event *tick = event_new(worker->base, -1, EV_PERSIST, on_tick, worker);

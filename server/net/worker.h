@@ -28,6 +28,7 @@ struct worker {
     struct buffer *pool;          /* input buffers that are not in use */
     size_t pool_count;
     struct gate_listener *listener; /* wakes us when the journal is safe further on */
+    struct event *alarm;            /* for the time-outs of those who wait for keys */
     struct mailbox *mailbox;
     int64_t last_second;
 };

@@ -6,6 +6,7 @@
 #include "common/memory.h"
 #include "common/number.h"
 #include "server/clock.h"
+#include "server/command/block.h"
 #include "server/command/condition.h"
 #include "server/info.h"
 #include "server/journal/gate.h"
@@ -179,7 +180,8 @@ void replication_wait(struct call *call)
 
 static void tell(struct buffer *out)
 {
-    buffer_printf(out, "clients_in_timeout_table:%zu\r\n", atomic_load(&limited));
+    buffer_printf(
+        out, "clients_in_timeout_table:%zu\r\n", atomic_load(&limited) + block_limited());
 }
 
 void wait_open(void)

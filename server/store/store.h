@@ -20,7 +20,7 @@ enum slot_serving {
     SLOT_REPLICA,   /* my primary's: read here by those who say READONLY */
 };
 
-/* One cache line. `watches` and `transit` are what few slots have, NULL as a rule. */
+/* One cache line. `watches` and `blocked` are what few slots have, NULL as a rule. */
 struct slot {
     struct slot_lock lock;
     uint8_t serving; /* enum slot_serving */
@@ -29,6 +29,7 @@ struct slot {
     uint32_t expires;      /* entries that have an expiry */
     bool in_transit;       /* MIGRATE has keys of it under way: see command/transit.h */
     struct watch *watches; /* keys under WATCH: see command/watch.h */
+    struct block_table *blocked; /* who waits for keys: see command/block.h */
 } __attribute__((aligned(64)));
 
 struct store;
