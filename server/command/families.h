@@ -30,6 +30,9 @@ extern const struct command slowlog_commands[];
 extern const struct command latency_commands[];
 extern const struct command replication_commands[];
 extern const struct command debug_commands[];
+extern const struct command list_commands[];
+extern const struct command list_pop_commands[];
+extern const struct command list_move_commands[];
 
 #define COMMAND_FAMILIES \
     string_commands, hash_commands, set_commands, transaction_commands, connection_commands, client_commands, \
@@ -39,5 +42,6 @@ extern const struct command debug_commands[];
     info_commands, slowlog_commands, latency_commands, replication_commands, \
     debug_commands, \
     bitmap_commands, bitfield_commands, hyperloglog_commands
+    debug_commands, list_commands, list_pop_commands, list_move_commands
 
 #endif

@@ -22,6 +22,7 @@ struct value_form {
 extern const struct value_form string_forms[];
 extern const struct value_form hash_forms[];
 extern const struct value_form set_forms[];
+extern const struct value_form list_forms[];
 
 /* The entry is the caller's, or its slot's lock is held. */
 uint8_t value_type(const struct entry *entry);

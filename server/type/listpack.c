@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 enum {
-    HEADER = 6,
+    HEADER = LISTPACK_HEADER,
     END_BYTE = 0xff,
     COUNT_UNKNOWN = 65535,
     HEAD_MAX = 9, /* of an element: encoding and length, or encoding and integer */
@@ -25,13 +25,7 @@ enum {
     INT_64 = 0xf4,
 };
 
-/* What an element is made of before its length backwards. */
-struct element {
-    unsigned char head[HEAD_MAX];
-    size_t head_len;
-    struct bytes text; /* behind the head; empty for an integer */
-    size_t total;      /* with the length backwards */
-};
+_Static_assert(sizeof(((struct listpack_element *)0)->head) == HEAD_MAX, "a head's size");
 
 /* ---- Lengths backwards: seven bits a byte, the last byte first when read from the right ---- */
 
@@ -72,7 +66,7 @@ static size_t put_integer(unsigned char *head, unsigned char code, int64_t value
     return 1 + size;
 }
 
-static void encode_integer(struct element *element, int64_t value)
+static void encode_integer(struct listpack_element *element, int64_t value)
 {
     unsigned char *head = element->head;
     element->text = (struct bytes){ NULL, 0 };
@@ -95,7 +89,7 @@ static void encode_integer(struct element *element, int64_t value)
     element->total = element->head_len + back_size(element->head_len);
 }
 
-static void encode(struct element *element, struct bytes value)
+void listpack_encode(struct listpack_element *element, struct bytes value)
 {
     int64_t integer;
     if (value.len > 0 && value.len <= 20 && number_parse(value, &integer)) {
@@ -117,7 +111,7 @@ static void encode(struct element *element, struct bytes value)
     element->total = len + back_size(len);
 }
 
-static void element_write(unsigned char *to, const struct element *element)
+void listpack_element_write(unsigned char *to, const struct listpack_element *element)
 {
     memcpy(to, element->head, element->head_len);
     if (element->text.len > 0)
@@ -173,7 +167,7 @@ static size_t element_len(const unsigned char *at)
     return head + text;
 }
 
-static size_t element_total(const unsigned char *at)
+size_t listpack_element_total(const unsigned char *at)
 {
     size_t len = element_len(at);
     return len + back_size(len);
@@ -236,6 +230,12 @@ bool listpack_has_room(const struct listpack *pack, size_t len)
 {
     return len < LISTPACK_BYTES_MAX &&
            listpack_size(pack) + len + HEAD_MAX + BACK_MAX < LISTPACK_BYTES_MAX;
+}
+
+void listpack_set_header(struct listpack *pack, size_t size, size_t count)
+{
+    set_size(pack, size);
+    set_count(pack, count);
 }
 
 /* ---- Life ---- */
@@ -308,7 +308,7 @@ const unsigned char *listpack_last(const struct listpack *pack)
 
 const unsigned char *listpack_next(const struct listpack *pack, const unsigned char *at)
 {
-    at += element_total(at);
+    at += listpack_element_total(at);
     return *at == END_BYTE ? NULL : at;
 }
 
@@ -377,7 +377,8 @@ struct bytes listpack_get(const unsigned char *at, char *scratch)
 }
 
 /* Equal strings have equal encodings, but for what a foreign hand has packed: "5" as a string. */
-static bool is_element(const unsigned char *at, const struct element *wanted, struct bytes value)
+static bool is_element(
+    const unsigned char *at, const struct listpack_element *wanted, struct bytes value)
 {
     if (is_integer(at) && wanted->text.len > 0)
         return false;
@@ -390,16 +391,16 @@ static bool is_element(const unsigned char *at, const struct element *wanted, st
 
 bool listpack_is(const unsigned char *at, struct bytes value)
 {
-    struct element wanted;
-    encode(&wanted, value);
+    struct listpack_element wanted;
+    listpack_encode(&wanted, value);
     return is_element(at, &wanted, value);
 }
 
 const unsigned char *listpack_find(
     const struct listpack *pack, const unsigned char *at, struct bytes value, unsigned skip)
 {
-    struct element wanted;
-    encode(&wanted, value);
+    struct listpack_element wanted;
+    listpack_encode(&wanted, value);
     while (at) {
         if (is_element(at, &wanted, value))
             return at;
@@ -412,8 +413,8 @@ const unsigned char *listpack_find(
 
 size_t listpack_element_size(struct bytes value)
 {
-    struct element element;
-    encode(&element, value);
+    struct listpack_element element;
+    listpack_encode(&element, value);
     return element.total;
 }
 
@@ -439,11 +440,11 @@ static size_t offset_of(const struct listpack *pack, const unsigned char *at)
 }
 
 static struct listpack *insert_element(struct listpack *pack, const unsigned char *at,
-    const struct element *element, const unsigned char **added)
+    const struct listpack_element *element, const unsigned char **added)
 {
     size_t offset = offset_of(pack, at);
     pack = splice(pack, offset, 0, element->total);
-    element_write(pack->bytes + offset, element);
+    listpack_element_write(pack->bytes + offset, element);
     change_count(pack, 1, 0);
     if (added)
         *added = pack->bytes + offset;
@@ -453,8 +454,8 @@ static struct listpack *insert_element(struct listpack *pack, const unsigned cha
 struct listpack *listpack_insert(
     struct listpack *pack, const unsigned char *at, struct bytes value, const unsigned char **added)
 {
-    struct element element;
-    encode(&element, value);
+    struct listpack_element element;
+    listpack_encode(&element, value);
     return insert_element(pack, at, &element, added);
 }
 
@@ -465,7 +466,7 @@ struct listpack *listpack_append(struct listpack *pack, struct bytes value)
 
 struct listpack *listpack_append_integer(struct listpack *pack, int64_t value)
 {
-    struct element element;
+    struct listpack_element element;
     encode_integer(&element, value);
     return insert_element(pack, NULL, &element, NULL);
 }
@@ -478,12 +479,12 @@ struct listpack *listpack_prepend(struct listpack *pack, struct bytes value)
 struct listpack *listpack_replace(
     struct listpack *pack, const unsigned char **at, struct bytes value)
 {
-    struct element element;
-    encode(&element, value);
-    size_t offset = offset_of(pack, *at), before = element_total(*at);
+    struct listpack_element element;
+    listpack_encode(&element, value);
+    size_t offset = offset_of(pack, *at), before = listpack_element_total(*at);
     if (before != element.total)
         pack = splice(pack, offset, before, element.total);
-    element_write(pack->bytes + offset, &element);
+    listpack_element_write(pack->bytes + offset, &element);
     *at = pack->bytes + offset;
     return pack;
 }

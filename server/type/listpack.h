@@ -76,4 +76,19 @@ struct listpack *listpack_remove(struct listpack *pack, const unsigned char **at
 /* All of `other` behind what is there; the sum has room. */
 struct listpack *listpack_concatenate(struct listpack *pack, const struct listpack *other);
 
+/* --- The format itself, for who keeps listpacks in memory of its own (list_chunk.c). --- */
+enum { LISTPACK_HEADER = 6 };
+/* What an element is made of before its length backwards. */
+struct listpack_element {
+    unsigned char head[9];
+    size_t head_len;
+    struct bytes text; /* behind the head: of the value itself; empty for an integer */
+    size_t total;      /* bytes, with the length backwards */
+};
+void listpack_encode(struct listpack_element *element, struct bytes value);
+void listpack_element_write(unsigned char *to, const struct listpack_element *element);
+size_t listpack_element_total(const unsigned char *at);
+/* Writes the header and the end byte; `size` includes both. */
+void listpack_set_header(struct listpack *pack, size_t size, size_t count);
+
 #endif

@@ -2,6 +2,7 @@
 
 #include "server/type/blob.h"
 #include "server/type/hash.h"
+#include "server/type/list.h"
 #include "server/type/set.h"
 
 static void string_release(void *value, enum encoding encoding)
@@ -39,7 +40,7 @@ static const struct type none = { 0 };
 
 static const struct type *const types[TYPE_COUNT] = {
     [TYPE_STRING] = &string_type,
-    [TYPE_LIST] = &none,
+    [TYPE_LIST] = &list_type,
     [TYPE_SET] = &set_type,
     [TYPE_ZSET] = &none,
     [TYPE_HASH] = &hash_type,
