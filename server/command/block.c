@@ -266,17 +266,40 @@ static int compare_slots(const void *a, const void *b)
     return *left < *right ? -1 : *left > *right;
 }
 
+/* The slots of all keys of the command, those that it doesn't wait for too (BLMOVE's second). */
+static void find_slots(struct call *call, struct block_waiter *waiter)
+{
+    const struct command *command = waiter->entry->command;
+    int count = command_keys(command, waiter->argv, waiter->argc, NULL, 0);
+    size_t many = call->one_slot || count < 1 ? 1 : (size_t)count;
+    waiter->slots = memory_alloc(many * sizeof(*waiter->slots));
+    waiter->memory += many * sizeof(*waiter->slots);
+    waiter->slots[0] = call->slot;
+    waiter->slot_count = 1;
+    if (many == 1)
+        return;
+    int *positions = memory_alloc(many * sizeof(*positions));
+    command_keys(command, waiter->argv, waiter->argc, positions, count);
+    for (size_t i = 0; i < many; i++)
+        waiter->slots[i] =
+            store_slot(call->store, call->database, slot_of_key(waiter->argv[positions[i]]));
+    free(positions);
+    qsort(waiter->slots, many, sizeof(*waiter->slots), compare_slots);
+    for (size_t i = 1; i < many; i++) {
+        if (waiter->slots[i] != waiter->slots[waiter->slot_count - 1])
+            waiter->slots[waiter->slot_count++] = waiter->slots[i];
+    }
+}
+
 /* Its slots are locked. A key that is named twice is waited for once. */
 static void take_places(
     struct call *call, struct block_waiter *waiter, const struct block_wish *wish)
 {
-    waiter->slots = memory_alloc((size_t)wish->count * sizeof(*waiter->slots));
     for (int i = 0; i < wish->count; i++) {
-        struct bytes key = call->argv[wish->positions[i]];
+        struct bytes key = waiter->argv[wish->positions[i]];
         struct slot *slot =
             call->one_slot ? call->slot : store_slot(call->store, call->database, slot_of_key(key));
         struct block_queue *queue = block_queue_of(slot, store_hash(call->store, key), key);
-        waiter->slots[i] = slot;
         if (block_queue_ends_with(queue, waiter))
             continue;
         struct block_place *place = &waiter->places[waiter->place_count++];
@@ -284,11 +307,6 @@ static void take_places(
         place->slot = slot;
         block_queue_add(queue, place, waiter->also_gone);
         waiter->memory += sizeof(*queue) + key.len;
-    }
-    qsort(waiter->slots, (size_t)wish->count, sizeof(*waiter->slots), compare_slots);
-    for (int i = 0; i < wish->count; i++) {
-        if (i == 0 || waiter->slots[i] != waiter->slots[i - 1])
-            waiter->slots[waiter->slot_count++] = waiter->slots[i];
     }
 }
 
@@ -332,7 +350,7 @@ void block_on_keys(struct call *call, const struct block_wish *wish)
     }
     size_t size = sizeof(struct block_waiter) + (size_t)wish->count * sizeof(struct block_place);
     struct block_waiter *waiter = memory_alloc_zeroed(1, size);
-    waiter->memory = size + (size_t)wish->count * sizeof(*waiter->slots);
+    waiter->memory = size;
     waiter->home = call->executor;
     waiter->entry = call->entry;
     waiter->type = wish->type;
@@ -347,6 +365,7 @@ void block_on_keys(struct call *call, const struct block_wish *wish)
     waiter->ticket = call_park(call);
     call->session->waiter = waiter;
     enlist(waiter);
+    find_slots(call, waiter);
     take_places(call, waiter, wish);
 }
 
