@@ -360,6 +360,25 @@ static void run_line(struct run *run, const char *line)
     words_free(&words);
 }
 
+/* The reply that was not waited for when its command was sent. */
+static void run_reply(struct run *run)
+{
+    struct modifiers modifiers = { 0 };
+    struct bytes replies[SIDES];
+    for (int side = 0; side < SIDES; side++)
+        replies[side] = raw_reply(connection(run, side), REPLY_LIMIT_MS);
+    if (!replies_equal(run, &modifiers, replies))
+        say_difference(run, "@reply", replies);
+}
+
+/* Waits until so many clients wait. */
+static void run_blocked(struct run *run, int count)
+{
+    const char *line = scratch_printf("blocked_clients:%d\r", count);
+    for (int side = 0; side < SIDES; side++)
+        wait_until(10000, strstr(node_text(run->node[side], "INFO clients"), line) != NULL);
+}
+
 static void start_sides(struct run *run, const char *const *config, bool cluster)
 {
     static const char *const programs[SIDES] = { "redis-server", NULL };
@@ -396,6 +415,14 @@ static bool run_directive(struct run *run, const char *line, bool *stop)
         cr_assert(
             number >= 0 && number < CLIENTS, "%s:%d: clients are 0 to 9", run->path, run->line);
         run->current = number;
+        return true;
+    }
+    if (strcmp(line, "@reply") == 0) {
+        run_reply(run);
+        return true;
+    }
+    if (sscanf(line, "@blocked %d", &number) == 1) {
+        run_blocked(run, number);
         return true;
     }
     if (sscanf(line, "@resp %d", &number) == 1) {

@@ -19,6 +19,8 @@
  *   @standalone      no cluster (at the head of the script)
  *   @client N        the following commands go through connection N (0 to 9, opened when first
  * used)
+ *   @blocked N       waits until N clients wait on both servers (INFO's blocked_clients)
+ *   @reply           compares the reply that was not waited for when its command was sent (@silent)
  *   @resp N          ends the script here for the other version of the protocol
  *
  * Known at the start: $port, $bus (its bus port), $id (the node's ID), $folder. */
