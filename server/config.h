@@ -79,8 +79,6 @@ enum config_id {
     CONFIG_ENABLE_DEBUG_COMMAND,     /* enum config_permission */
     CONFIG_ENABLE_PROTECTED_CONFIGS, /* enum config_permission */
     CONFIG_LAZYFREE_LAZY_USER_FLUSH,
-    CONFIG_LIST_MAX_LISTPACK_SIZE, /* elements, or -1 to -5: 4 to 64 KB */
-    CONFIG_LIST_COMPRESS_DEPTH,    /* chunks at each end that are not compressed; 0: none is */
     CONFIG_SHUTDOWN_TIMEOUT, /* seconds */
     /* up to where a value keeps its packed encoding: members, and bytes of the longest */
     CONFIG_HASH_MAX_LISTPACK_ENTRIES,

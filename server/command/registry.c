@@ -13,7 +13,8 @@ static struct command_entry *entries;
 static unsigned entry_count, entry_capacity;
 static unsigned places[PLACES]; /* index into entries + 1; 0: free */
 
-static const struct command *const families[] = { COMMAND_FAMILIES };
+#define FAMILY_ENTRY(name) name,
+static const struct command *const families[] = { COMMAND_FAMILIES(FAMILY_ENTRY) };
 
 static uint32_t place_of(const char *name, size_t len)
 {
