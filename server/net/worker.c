@@ -363,6 +363,9 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     int64_t now = clock_unix_ms();
     worker->executor->now = now;
     periodic_run(worker->executor, worker->number, net.workers);
+    if (net.workers > 1)
+        patience_tick(&worker->patience, atomic_load(&worker->load),
+            atomic_load(&worker->executor->counters.reads));
     if (now / 1000 != worker->last_second) {
         worker->last_second = now / 1000;
         close_idle(worker, now);

@@ -6,6 +6,7 @@
 
 #include "server/command/executor.h"
 #include "server/net/connection.h"
+#include "server/net/patience.h"
 #include <event2/event.h>
 
 struct aof;
@@ -30,6 +31,7 @@ struct worker {
     struct gate_listener *listener; /* wakes us when the journal is safe further on */
     struct event *alarm;            /* for the time-outs of those who wait for keys */
     struct mailbox *mailbox;
+    struct patience patience;
     int64_t last_second;
 };
 
