@@ -89,6 +89,8 @@ struct cluster {
     uint64_t current_epoch, last_vote_epoch;
     uint64_t gossip_marks;
     bool check_health; /* before the input's end */
+    bool tell_all;     /* a PONG to all when the effects are drained */
+    uint64_t lot;      /* where the generator of cluster_random_below stands */
     uint64_t sent[MESSAGE_TYPES], received[MESSAGE_TYPES];
 };
 
@@ -99,7 +101,8 @@ void cluster_settle(struct cluster *cluster);
 void cluster_changed(struct cluster *cluster);        /* what a view shows */
 void cluster_changed_saved(struct cluster *cluster);  /* and what nodes.conf has */
 void cluster_changed_synced(struct cluster *cluster); /* and what must not be forgotten */
-uint64_t cluster_random_below(struct cluster *cluster, uint64_t bound); /* bound > 0 */
+/* For lots and delays; not for what nobody may guess. bound > 0 */
+uint64_t cluster_random_below(struct cluster *cluster, uint64_t bound);
 struct node_id cluster_random_id(struct cluster *cluster);
 #define cluster_log(cluster, level, ...) effects_log(&(cluster)->effects, (level), __VA_ARGS__)
 
@@ -133,6 +136,7 @@ void membership_tick(struct cluster *cluster);
 /* outgoing.c */
 void outgoing_ping(struct cluster *cluster, struct cluster_link *link, enum message_type type);
 void outgoing_pong_to_all(struct cluster *cluster);
+void outgoing_pong_to_all_soon(struct cluster *cluster); /* one, however often it is asked for */
 void outgoing_pong_to_siblings(struct cluster *cluster); /* replicas of my primary */
 void outgoing_ping_primaries(struct cluster *cluster);   /* at once: there is news */
 void outgoing_fail(struct cluster *cluster, const struct cluster_node *node);

@@ -123,7 +123,7 @@ static void end_import(struct cluster *cluster, unsigned slot)
     cluster_changed_synced(cluster);
     if (epoch_bump(cluster))
         cluster_log(cluster, LOG_NOTICE, "configEpoch updated after importing slot %u", slot);
-    outgoing_pong_to_all(cluster);
+    outgoing_pong_to_all_soon(cluster);
 }
 
 /* Everyone is told at once that the slot is not claimed here any more: whoever has not heard of the
@@ -132,7 +132,7 @@ static void give_away(struct cluster *cluster, struct cluster_node *node)
 {
     struct cluster_node *myself = cluster->myself;
     if (myself->slot_count > 0 || !cluster->config.allow_replica_migration) {
-        outgoing_pong_to_all(cluster);
+        outgoing_pong_to_all_soon(cluster);
         return;
     }
     cluster_log(cluster, LOG_NOTICE,

@@ -1,5 +1,5 @@
-/* A queue whose items own what they point to. It is drained after every input, so it is as long as
- * one input makes it; its memory is used again. */
+/* A queue whose items own what they point to. It is drained after every input or after several, so
+ * it is as long as these make it; its memory is used again. */
 #include "server/cluster/effects.h"
 
 #include "common/memory.h"
@@ -23,6 +23,12 @@ void shared_bytes_release(struct shared_bytes *bytes)
         free(bytes);
 }
 
+static bool can_wait(enum cluster_effect_kind kind)
+{
+    return kind == CLUSTER_EFFECT_SEND || kind == CLUSTER_EFFECT_LOG ||
+           kind == CLUSTER_EFFECT_CONNECT || kind == CLUSTER_EFFECT_CLOSE;
+}
+
 static struct queued_effect *push(struct effects *effects, enum cluster_effect_kind kind)
 {
     if (effects->head == effects->count)
@@ -34,6 +40,7 @@ static struct queued_effect *push(struct effects *effects, enum cluster_effect_k
     }
     struct queued_effect *item = &effects->items[effects->count++];
     *item = (struct queued_effect){ .effect.kind = kind };
+    effects->urgent = effects->urgent || !can_wait(kind);
     return item;
 }
 
@@ -125,6 +132,11 @@ static void release(struct queued_effect *item)
     *item = (struct queued_effect){ 0 };
 }
 
+size_t effects_waiting(const struct effects *effects)
+{
+    return effects->count - effects->head;
+}
+
 bool effects_next(struct effects *effects, struct cluster_effect *effect)
 {
     release(&effects->given);
@@ -143,8 +155,10 @@ bool effects_next(struct effects *effects, struct cluster_effect *effect)
         effect->slots = &effects->given_slots;
         return true;
     }
-    if (effects->head == effects->count)
+    if (effects->head == effects->count) {
+        effects->urgent = false;
         return false;
+    }
     effects->given = effects->items[effects->head++];
     *effect = effects->given.effect;
     return true;

@@ -25,6 +25,7 @@ struct effects {
     size_t head, count, capacity;
     struct queued_effect given; /* out with the caller: kept until the next call */
     bool save, sync;
+    bool urgent; /* one of those that wait is more than messages, links and log lines */
     bool slots_changed;
     struct slot_set changed, given_slots;
 };
@@ -47,6 +48,7 @@ void effects_publish(
 /* The kinds that carry a time, a truth or nothing: EMPTY_DATA, LEAD, PAUSE, UNPAUSE, STATE. */
 void effects_add(struct effects *effects, enum cluster_effect_kind kind, int64_t until, bool ok);
 
+size_t effects_waiting(const struct effects *effects);
 bool effects_next(struct effects *effects, struct cluster_effect *effect);
 void effects_free(struct effects *effects);
 

@@ -107,6 +107,11 @@ void outgoing_pong_to_all(struct cluster *cluster)
     }
 }
 
+void outgoing_pong_to_all_soon(struct cluster *cluster)
+{
+    cluster->tell_all = true;
+}
+
 void outgoing_pong_to_siblings(struct cluster *cluster)
 {
     const struct cluster_node *primary = cluster->myself->primary;

@@ -1,8 +1,11 @@
 /* The bus thread. Everything that happens to the cluster (a message, a link that breaks, a tick, a
- * command) is one call of the state machine, after which its effects are carried out in their
- * order. When it shows a new revision the slots' serving fields are brought up to date, and a new
- * view is published: fields of slots that are gained are set before the view, those of lost ones
- * after it, so a client is at worst sent to the right node a moment early. */
+ * command) is one call of the state machine. What has come together is one turn: its effects are
+ * carried out at its end, in their order, so that it costs one save of nodes.conf, one view and one
+ * message to all; then the commands of the turn are answered. What cannot wait ends the turn early.
+ *
+ * When the state machine shows a new revision the slots' serving fields are brought up to date, and
+ * a new view is published: fields of slots that are gained are set before the view, those of lost
+ * ones after it, so a client is at worst sent to the right node a moment early. */
 #include "server/cluster/service.h"
 
 #include "common/memory.h"
@@ -46,8 +49,10 @@ static struct {
     pthread_t thread;
     bool told_ok; /* what the hooks were told of the cluster's state */
     bool follows; /* the hooks were told last to follow a primary */
-    bool running;
-    atomic_size_t link_memory; /* bytes; read by any thread */
+    bool running, stopping;
+    bool ending_turn;                      /* what happens now is part of that */
+    struct errand *errands, **last_errand; /* that have run in this turn */
+    atomic_size_t link_memory;             /* bytes; read by any thread */
 } service;
 
 /* Unix time that never goes back. */
@@ -290,13 +295,58 @@ static void (*const effect_table[])(const struct cluster_effect *effect) = {
     [CLUSTER_EFFECT_LOG] = do_log,
 };
 
-static void drain(void)
+static void carry_out(void)
 {
-    struct cluster_effect effect;
-    while (cluster_next_effect(service.cluster, &effect))
-        effect_table[effect.kind](&effect);
-    bus_flush(service.bus);
+    bool any;
+    do { /* a link may break while it is written to */
+        struct cluster_effect effect;
+        any = false;
+        while (cluster_next_effect(service.cluster, &effect)) {
+            effect_table[effect.kind](&effect);
+            any = true;
+        }
+        bus_flush(service.bus);
+    } while (any);
     show_if_changed();
+}
+
+/* ---- Turns ---- */
+
+/* A command on its way through the bus thread. */
+struct errand {
+    struct errand *next; /* of those that have run and are not answered */
+    void (*fn)(struct cluster *cluster, int64_t now, void *arg);
+    void (*done)(void *arg);
+    void *arg;
+};
+
+static void answer_errands(void)
+{
+    struct errand *errand = service.errands;
+    service.errands = NULL;
+    service.last_errand = &service.errands;
+    while (errand) {
+        struct errand *next = errand->next;
+        if (errand->done)
+            errand->done(errand->arg);
+        free(errand);
+        errand = next;
+    }
+}
+
+static void end_turn(void)
+{
+    service.ending_turn = true;
+    carry_out();
+    service.ending_turn = false;
+    answer_errands();
+}
+
+/* After each call of the state machine. */
+static void input_is_done(void)
+{
+    if (!service.ending_turn && cluster_is_urgent(service.cluster))
+        end_turn();
 }
 
 /* ---- Events of the bus ---- */
@@ -304,63 +354,56 @@ static void drain(void)
 static uint64_t on_accepted(void *arg, const char *peer_ip, const char *local_ip)
 {
     uint64_t link = cluster_link_accepted(service.cluster, peer_ip, local_ip, now_ms());
-    drain();
+    input_is_done();
     return link;
 }
 
 static void on_connected(void *arg, uint64_t link)
 {
     cluster_link_connected(service.cluster, link, now_ms());
-    drain();
+    input_is_done();
 }
 
 static void on_refused(void *arg, uint64_t link)
 {
     cluster_link_refused(service.cluster, link, now_ms());
-    drain();
+    input_is_done();
 }
 
 static void on_broken(void *arg, uint64_t link)
 {
     cluster_link_broken(service.cluster, link, now_ms());
-    drain();
+    input_is_done();
 }
 
 static void on_message(void *arg, uint64_t link, const void *data, size_t len)
 {
     cluster_receive(service.cluster, link, data, len, now_ms());
-    drain();
+    input_is_done();
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     cluster_tick(service.cluster, now_ms());
-    drain();
+    end_turn();
     show(); /* for the times of pings and pongs */
     atomic_store(&service.link_memory, bus_memory(service.bus));
 }
-
-struct errand {
-    void (*fn)(struct cluster *cluster, int64_t now, void *arg);
-    void (*done)(void *arg);
-    void *arg;
-};
 
 static void run_errand(void *arg)
 {
     struct errand *errand = arg;
     errand->fn(service.cluster, now_ms(), errand->arg);
-    drain();
-    if (errand->done)
-        errand->done(errand->arg);
-    free(errand);
+    *service.last_errand = errand;
+    service.last_errand = &errand->next;
+    input_is_done();
 }
 
 void cluster_service_post(
     void (*fn)(struct cluster *cluster, int64_t now, void *arg), void (*done)(void *arg), void *arg)
 {
     struct errand *errand = memory_alloc(sizeof(*errand));
-    *errand = (struct errand){ fn, done, arg };
+    *errand = (struct errand){ NULL, fn, done, arg };
     mailbox_post(service.mailbox, run_errand, errand);
 }
 
@@ -477,6 +520,7 @@ bool cluster_service_open(
 {
     service.store = store;
     service.hooks = hooks;
+    service.last_errand = &service.errands;
     service.unix_start = clock_unix_ms();
     service.monotonic_start = clock_monotonic_ms();
     for (size_t i = 0; i < sizeof(watched_config) / sizeof(*watched_config); i++)
@@ -496,7 +540,7 @@ bool cluster_service_open(
     hooks->state(false);
     show();
     if (!found)
-        drain(); /* a new ID is on disk before anyone hears of it */
+        carry_out(); /* a new ID is on disk before anyone hears of it */
     return true;
 }
 
@@ -508,8 +552,11 @@ void cluster_service_data_loaded(void)
 
 static void *run(void *arg)
 {
-    drain();
-    event_base_dispatch(service.base);
+    end_turn();
+    while (!service.stopping) {
+        event_base_loop(service.base, EVLOOP_ONCE);
+        end_turn();
+    }
     return NULL;
 }
 
@@ -532,7 +579,7 @@ bool cluster_service_start(struct error *error)
 
 static void stop(void *arg)
 {
-    event_base_loopbreak(service.base);
+    service.stopping = true;
 }
 
 void cluster_service_stop(void)

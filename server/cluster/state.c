@@ -41,11 +41,13 @@ void cluster_changed_synced(struct cluster *cluster)
     effects_save(&cluster->effects, true);
 }
 
+/* Steps of an odd constant, each mixed (splitmix64): some lots are drawn for every message. */
 uint64_t cluster_random_below(struct cluster *cluster, uint64_t bound)
 {
-    uint64_t value;
-    cluster->host.random(cluster->host.context, &value, sizeof(value));
-    return value % bound;
+    uint64_t value = cluster->lot += UINT64_C(0x9e3779b97f4a7c15);
+    value = (value ^ (value >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    value = (value ^ (value >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return (value ^ (value >> 31)) % bound;
 }
 
 struct node_id cluster_random_id(struct cluster *cluster)
@@ -133,6 +135,7 @@ struct cluster *cluster_create(const struct cluster_config *config, const struct
     struct cluster *cluster = memory_alloc_zeroed(1, sizeof(*cluster));
     cluster->config = *config;
     cluster->host = *host;
+    host->random(host->context, &cluster->lot, sizeof(cluster->lot));
     cluster->health.started = now;
     cluster_begin(cluster, now);
     if (saved == NULL) {
@@ -164,8 +167,18 @@ void cluster_tick(struct cluster *cluster, int64_t now)
     cluster_settle(cluster);
 }
 
+bool cluster_is_urgent(const struct cluster *cluster)
+{
+    enum { VERY_MANY = 4096 };
+    return cluster->effects.urgent || effects_waiting(&cluster->effects) >= VERY_MANY;
+}
+
 bool cluster_next_effect(struct cluster *cluster, struct cluster_effect *effect)
 {
+    if (cluster->tell_all) {
+        cluster->tell_all = false;
+        outgoing_pong_to_all(cluster);
+    }
     return effects_next(&cluster->effects, effect);
 }
 

@@ -5,7 +5,8 @@
  *
  * After EVERY call below that is given `now`, the caller drains the effects with
  * cluster_next_effect() and carries them out in that order: a save that stands before a message
- * must be on disk before the message leaves.
+ * must be on disk before the message leaves. It may drain after several calls that come together,
+ * so that they share one save and one message to all, as long as cluster_is_urgent() is false.
  *
  * Times are Unix milliseconds that never go backwards: take the wall clock once at the start and
  * add the monotonic clock.
@@ -137,6 +138,9 @@ struct cluster_effect {
     const char *text;
 };
 
+/* Whether the effects that wait must be carried out before the next call: one of them changes what
+ * the host knows or does (the role, keys, a pause, the state), or there are very many. */
+bool cluster_is_urgent(const struct cluster *cluster);
 /* Takes the next effect; false where there is none left. */
 bool cluster_next_effect(struct cluster *cluster, struct cluster_effect *effect);
 
