@@ -41,13 +41,21 @@ static int64_t limit_at(const struct operation *operation, int node)
 }
 
 /* CLUSTER SETSLOT slot word [node], or CLUSTER GETKEYSINSLOT slot word. */
+/* Each lane has its own way to the two nodes that matter. */
+static unsigned way_to(const struct lane *lane, int node)
+{
+    const struct move *move = lane->operation->move;
+    bool matters = node == move->source || node == move->target;
+    return matters ? (unsigned)(lane - move->lanes) % RUN_WAYS : 0;
+}
+
 static void ask(struct lane *lane, int node, unsigned tries, run_done *done, const char *verb,
     const char *word, const char *id)
 {
     struct bytes argv[5] = { BYTES("CLUSTER"), bytes_of(verb), bytes_of(lane->slot_text),
         bytes_of(word), bytes_of(id != NULL ? id : "") };
-    run_ask(lane->operation, node, tries, limit_at(lane->operation, node), done, lane, argv,
-        id != NULL ? 5 : 4);
+    run_ask_on(lane->operation, node, way_to(lane, node), tries, limit_at(lane->operation, node),
+        done, lane, argv, id != NULL ? 5 : 4);
 }
 
 static void fetch_keys(struct lane *lane);
@@ -201,8 +209,8 @@ static void start_migrates(struct operation *operation)
         }
         first->migrating = true;
         move->migrating++;
-        run_ask(operation, move->source, 1, MIGRATE_LIMIT_MS, on_migrated, first, first->argv,
-            first->argc);
+        run_ask_on(operation, move->source, way_to(first, move->source), 1, MIGRATE_LIMIT_MS,
+            on_migrated, first, first->argv, first->argc);
     }
 }
 

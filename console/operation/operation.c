@@ -18,6 +18,7 @@ struct run_request {
     LIST_ENTRY(run_request) link;
     struct operation *operation;
     int node;
+    unsigned way;
     unsigned tries;
     int64_t limit_ms;
     run_done *done;
@@ -180,13 +181,13 @@ void run_step_done(struct operation *operation)
 
 /* --- asking nodes --- */
 
-static struct client_node *connection(struct operation *operation, int node)
+static struct client_node *connection(struct operation *operation, int node, unsigned way)
 {
-    if (operation->connections[node] == NULL) {
-        operation->connections[node] =
-            client_node_new(operation->client, &operation->plan.nodes[node].address);
+    struct client_node **place = &operation->connections[(size_t)node * RUN_WAYS + way];
+    if (*place == NULL) {
+        *place = client_node_new(operation->client, &operation->plan.nodes[node].address);
     }
-    return operation->connections[node];
+    return *place;
 }
 
 static void request_free(struct run_request *request)
@@ -218,8 +219,9 @@ static void on_answer(void *context, struct client_answer *answer)
 
 static void send_request(struct run_request *request)
 {
-    request->sent = client_node_send(connection(request->operation, request->node), request->argv,
-        request->argc, request->limit_ms, on_answer, request);
+    struct client_node *node = connection(request->operation, request->node, request->way);
+    request->sent = client_node_send(
+        node, request->argv, request->argc, request->limit_ms, on_answer, request);
 }
 
 static void on_retry(evutil_socket_t fd, short what, void *context)
@@ -248,9 +250,16 @@ struct bytes *run_copy_arguments(const struct bytes *argv, size_t argc)
 void run_ask(struct operation *operation, int node, unsigned tries, int64_t limit_ms,
     run_done *done, void *context, const struct bytes *argv, size_t argc)
 {
+    run_ask_on(operation, node, 0, tries, limit_ms, done, context, argv, argc);
+}
+
+void run_ask_on(struct operation *operation, int node, unsigned way, unsigned tries,
+    int64_t limit_ms, run_done *done, void *context, const struct bytes *argv, size_t argc)
+{
     struct run_request *request = memory_alloc_zeroed(1, sizeof *request);
     request->operation = operation;
     request->node = node;
+    request->way = way;
     request->tries = tries;
     request->limit_ms = limit_ms;
     request->done = done;
@@ -296,7 +305,8 @@ struct operation *operation_start(struct client *client, const struct plan *plan
     }
     operation->watch = watch;
     operation->context = context;
-    operation->connections = memory_alloc_zeroed(plan->node_count, sizeof *operation->connections);
+    operation->connections =
+        memory_alloc_zeroed(plan->node_count * RUN_WAYS, sizeof *operation->connections);
     LIST_INIT(&operation->requests);
     operation->turn = evtimer_new(client_base(client), on_turn, operation);
     operation->started = client_now();
@@ -319,7 +329,7 @@ void operation_free(struct operation *operation)
         }
         request_free(request);
     }
-    for (size_t i = 0; i < operation->plan.node_count; i++) {
+    for (size_t i = 0; i < operation->plan.node_count * RUN_WAYS; i++) {
         client_node_free(operation->connections[i]);
     }
     free(operation->connections);

@@ -13,6 +13,9 @@ struct run_request;
 struct move;
 
 enum { RUN_SAMPLES = 16, RUN_TRIES = 4, RUN_RETRY_MS = 500, RUN_WAIT_MS = 60000 };
+/* Connections to a node: a node answers the requests of one connection one after the other, so what
+ * shall not wait for each other goes different ways. */
+enum { RUN_WAYS = 8 };
 
 struct run_sample {
     int64_t at;
@@ -29,7 +32,8 @@ struct operation {
     void (*watch)(void *context, const struct operation_event *event);
     void *context;
 
-    struct client_node **connections; /* by node of the plan; NULL where not needed yet */
+    /* By node of the plan, RUN_WAYS each; NULL where not needed yet. */
+    struct client_node **connections;
     struct run_requests requests;     /* waiting for an answer, or for another try */
     struct event *turn;               /* what comes next, outside of any callback */
     void (*next)(struct operation *operation);
@@ -89,6 +93,9 @@ typedef void run_done(
  * in all; so the command must bear being sent twice. The arguments are copied. */
 void run_ask(struct operation *operation, int node, unsigned tries, int64_t limit_ms,
     run_done *done, void *context, const struct bytes *argv, size_t argc);
+/* The same, on the connection of that number (below RUN_WAYS); run_ask's is 0. */
+void run_ask_on(struct operation *operation, int node, unsigned way, unsigned tries,
+    int64_t limit_ms, run_done *done, void *context, const struct bytes *argv, size_t argc);
 /* The same with words and a NULL behind the last, RUN_TRIES times, the usual limit. */
 void run_ask_words(struct operation *operation, int node, run_done *done, void *context, ...)
     __attribute__((sentinel));
