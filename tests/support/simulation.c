@@ -337,9 +337,11 @@ static void deliver(
         cluster_link_refused(node->cluster, link, sim->now);
         break;
     }
-    sim_drain(sim, node->index);
+    if (cluster_is_urgent(node->cluster))
+        sim_drain(sim, node->index);
 }
 
+/* What arrives at one moment is one turn of the node, as in the bus thread. */
 static void pump(struct sim *sim, struct connection *connection, unsigned direction)
 {
     struct pipe *pipe = &connection->pipes[direction];
@@ -353,13 +355,15 @@ static void pump(struct sim *sim, struct connection *connection, unsigned direct
         if (when > sim->now) {
             pipe->scheduled = true;
             add_event(sim, when, EVENT_PUMP, direction, connection);
-            return;
+            break;
         }
         struct packet *packet = take_packet(pipe);
         if (connection->open[side] && target->cluster != NULL)
             deliver(sim, connection, side, packet);
         free(packet);
     }
+    if (target->cluster != NULL)
+        sim_drain(sim, target->index);
 }
 
 /* Replication. */

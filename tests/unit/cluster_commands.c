@@ -110,6 +110,45 @@ Test(cluster_commands, a_primary_that_was_away_is_told_of_its_successor)
     sim_free(sim);
 }
 
+Test(cluster_commands, imports_that_end_together_are_saved_and_told_once)
+{
+    struct sim *sim = sim_small(6, 3, 11);
+    struct error error = { "" };
+    struct cluster *cluster = sim_cluster(sim, 1);
+    const struct node_id id = *cluster_my_id(cluster);
+    for (unsigned slot = 0; slot < 3; slot++)
+        cr_assert(set_slot(sim, 1, slot, CLUSTER_SETSLOT_IMPORTING, 0, &error), "%s", error.text);
+    for (unsigned slot = 0; slot < 3; slot++)
+        cr_assert(cluster_set_slot(cluster, slot, CLUSTER_SETSLOT_NODE, bytes_of(id.text),
+            sim_now(sim), &error));
+    cr_assert_not(cluster_is_urgent(cluster));
+    struct cluster_effect effect;
+    unsigned saves = 0, sends = 0;
+    while (cluster_next_effect(cluster, &effect)) {
+        cr_assert(effect.kind != CLUSTER_EFFECT_SAVE || (effect.sync && sends == 0));
+        saves += effect.kind == CLUSTER_EFFECT_SAVE;
+        sends += effect.kind == CLUSTER_EFFECT_SEND;
+    }
+    cr_assert_eq(saves, 1);
+    cr_assert_eq(sends, 5, "one to each of the others, not %u", sends);
+    sim_free(sim);
+}
+
+Test(cluster_commands, a_change_of_role_does_not_wait)
+{
+    struct sim *sim = sim_small(4, 3, 19);
+    struct error error = { "" };
+    struct cluster *cluster = sim_cluster(sim, 3);
+    const struct node_id id = *cluster_my_id(sim_cluster(sim, 1));
+    cr_assert_not(cluster_is_urgent(cluster));
+    cr_assert(
+        cluster_replicate(cluster, bytes_of(id.text), sim_now(sim), &error), "%s", error.text);
+    cr_assert(cluster_is_urgent(cluster));
+    sim_drain(sim, 3);
+    cr_assert_not(cluster_is_urgent(cluster));
+    sim_free(sim);
+}
+
 Test(cluster_commands, a_slot_its_owner_gave_up_can_be_claimed_with_any_epoch)
 {
     struct sim *sim = sim_small(3, 3, 15);

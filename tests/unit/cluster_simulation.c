@@ -163,12 +163,12 @@ static void move_slot(struct sim *sim, const struct sim_options *options)
         !set_slot(sim, source, slot, CLUSTER_SETSLOT_MIGRATING, &target_id))
         return;
     sim_run(sim, (int64_t)sim_random(sim, 500));
-    if (!do_agree(sim, source, target))
-        return;
+    if (!do_agree(sim, source, target) || !cluster_is_primary(sim_cluster(sim, target)))
+        return; /* a target that has been voted out meanwhile refuses the slot */
     sim_set_keys(sim, source, slot, false);
     sim_set_keys(sim, target, slot, true);
-    set_slot(sim, target, slot, CLUSTER_SETSLOT_NODE, &target_id);
-    set_slot(sim, source, slot, CLUSTER_SETSLOT_NODE, &target_id);
+    if (set_slot(sim, target, slot, CLUSTER_SETSLOT_NODE, &target_id))
+        set_slot(sim, source, slot, CLUSTER_SETSLOT_NODE, &target_id);
 }
 
 static const struct trouble {
