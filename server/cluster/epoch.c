@@ -24,7 +24,7 @@ void epoch_seen(struct cluster *cluster, struct cluster_node *sender, const stru
     /* A replica shows its primary's. Taken for its own, it would make what is remembered of its
      * slots look newer than it is. */
     if (!node_id_is_set(&message->primary) && message->config_epoch > sender->config_epoch) {
-        sender->config_epoch = message->config_epoch;
+        node_set_config_epoch(sender, message->config_epoch, cluster->now);
         cluster_changed_synced(cluster);
     }
 }

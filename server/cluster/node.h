@@ -35,6 +35,7 @@ struct cluster_node {
     struct cluster_node *primary; /* NULL: none, or not known; set by node_set_primary */
     unsigned replica_count;
     uint64_t config_epoch;
+    int64_t config_epoch_time; /* when others told of it; 0: before this process */
     struct slot_set slots; /* that it owns; ownership.h changes it */
     unsigned slot_count;
     uint64_t offset; /* of its replication */
@@ -79,6 +80,13 @@ static inline bool node_votes(const struct cluster_node *node)
 
 /* Changes whose replica it is (NULL: nobody's) and the counts on both sides; no flag of its own. */
 void node_set_primary(struct cluster_node *node, struct cluster_node *primary);
+
+/* A config epoch that is news. */
+static inline void node_set_config_epoch(struct cluster_node *node, uint64_t epoch, int64_t now)
+{
+    node->config_epoch = epoch;
+    node->config_epoch_time = now;
+}
 
 /* Reports that are older than `oldest` are dropped before anything is done. */
 void node_add_report(

@@ -111,11 +111,24 @@ static void take_claims(struct cluster *cluster, const struct incoming *in)
     ownership_correct(cluster, sender, message->config_epoch, message->slots);
 }
 
+/* A message of the candidate's that has won meanwhile: a replica's, from the time when the epoch was
+ * wanted and not yet its own. An owner of slots that becomes a replica without knowing of a newer
+ * epoch may say the same, but not in the same moment: after the timeout it is believed. */
+static bool is_of_candidate(const struct cluster *cluster, const struct incoming *in)
+{
+    const struct cluster_node *sender = in->sender;
+    const struct message *message = in->message;
+    return node_id_is_set(&message->primary) && node_votes(sender) &&
+           message->current_epoch == sender->config_epoch &&
+           message->config_epoch < sender->config_epoch && sender->config_epoch_time != 0 &&
+           cluster->now - sender->config_epoch_time < cluster->config.node_timeout;
+}
+
 /* A node never knows of less than its own config epoch, so a message that does was made before it
  * got that, and has been overtaken by one on the other link. */
-static bool is_overtaken(const struct incoming *in)
+static bool is_overtaken(const struct cluster *cluster, const struct incoming *in)
 {
-    return in->message->current_epoch < in->sender->config_epoch;
+    return in->message->current_epoch < in->sender->config_epoch || is_of_candidate(cluster, in);
 }
 
 static void on_ping(struct cluster *cluster, struct incoming *in)
@@ -141,7 +154,7 @@ static void on_ping(struct cluster *cluster, struct incoming *in)
         membership_update_address(cluster, sender, in->link, message);
     if (!in->link->inbound && message->type == MESSAGE_PONG)
         failure_answered(cluster, sender);
-    if (is_overtaken(in))
+    if (is_overtaken(cluster, in))
         return;
     role_told(cluster, sender, message);
     take_claims(cluster, in);
@@ -182,7 +195,7 @@ static void on_update(struct cluster *cluster, struct incoming *in)
     if (node == NULL || node == cluster->myself || node->config_epoch >= message->node_epoch)
         return;
     role_set_primary(cluster, node);
-    node->config_epoch = message->node_epoch;
+    node_set_config_epoch(node, message->node_epoch, cluster->now);
     cluster_changed_synced(cluster);
     ownership_claimed(cluster, node, message->node_epoch, message->node_slots);
 }

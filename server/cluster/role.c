@@ -72,7 +72,7 @@ static void demote(struct cluster *cluster, struct cluster_node *node, struct cl
     if (primary != NULL && primary != cluster->myself &&
         message->config_epoch > primary->config_epoch) {
         role_set_primary(cluster, primary);
-        primary->config_epoch = message->config_epoch;
+        node_set_config_epoch(primary, message->config_epoch, cluster->now);
         ownership_claimed(cluster, primary, message->config_epoch, message->slots);
     }
     ownership_clear_all_of(cluster, node);

@@ -268,7 +268,7 @@ static const char *small_disk(int kilobytes)
 {
     const char *path = scratch_printf("%s/disk", scratch_folder());
     folder_make(path);
-    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) != 0 ||
         mount("tmpfs", path, "tmpfs", 0, scratch_printf("size=%dk", kilobytes)) != 0)
         cr_skip_test("a small disk needs the right to mount");
     return path;
@@ -297,7 +297,7 @@ Test(persistence, disk_full)
     node_expect(node, "-MISCONF *", "SET again 1");
     node_expect(node, value, "GET k0");
     cr_expect_str_eq(node_info(node, "aof_last_write_status"), "err");
-    cr_assert_eq(mount(NULL, disk, NULL, MS_REMOUNT, "size=8m"), 0);
+    cr_assert_eq(mount("tmpfs", disk, "tmpfs", MS_REMOUNT, "size=8m"), 0);
     wait_until(10000, strcmp(node_text(node, "SET again 1"), "OK") == 0);
     node_kill(node);
     node_restart(node);

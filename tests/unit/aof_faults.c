@@ -321,7 +321,7 @@ Test(aof_faults, a_disk_of_one_megabyte)
     const char *folder = scratch_printf("%s/disk", scratch_folder());
     folder_make(folder);
     /* In a name space of its own, which ends with the test's process. */
-    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) != 0 ||
         mount("tmpfs", folder, "tmpfs", 0, "size=1m") != 0) {
         cr_skip_test("no file system may be mounted here: %s", strerror(errno));
     }

@@ -1,5 +1,5 @@
-/* Votes, with one node alone and messages made by hand: who gets one, and that it is on disk before
- * it leaves. */
+/* Votes, with one node alone and messages made by hand: who gets one, that it is on disk before it
+ * leaves, and what is believed of who has won. */
 #include "server/cluster/cluster.h"
 #include <criterion/criterion.h>
 
@@ -91,11 +91,19 @@ static struct request good(const char *candidate, uint64_t epoch)
     return (struct request){ candidate, epoch, 2, 100, 0, false };
 }
 
+static void receive(struct voter *voter, const struct message *message)
+{
+    struct buffer bytes = { 0 };
+    message_encode(message, &bytes);
+    uint64_t link = cluster_link_accepted(voter->cluster, "10.0.0.9", "10.0.0.1", voter->now);
+    cluster_receive(voter->cluster, link, bytes.data, bytes.len, voter->now);
+    buffer_free(&bytes);
+}
+
 /* Whether there is a vote in return, saved and synced before it is sent. */
 static bool gets_vote(struct voter *voter, struct request request)
 {
     struct slot_set slots = { 0 };
-    struct buffer bytes = { 0 };
     struct cluster_effect effect;
     slot_set_add_range(&slots, 100, 16000);
     slot_set_add(&slots, request.slot);
@@ -107,10 +115,7 @@ static bool gets_vote(struct voter *voter, struct request request)
     node_id_parse(bytes_of(request.candidate), &message.sender);
     if (!request.as_primary)
         node_id_parse(BYTES(FAILED), &message.primary);
-    message_encode(&message, &bytes);
-    uint64_t link = cluster_link_accepted(voter->cluster, "10.0.0.9", "10.0.0.1", voter->now);
-    cluster_receive(voter->cluster, link, bytes.data, bytes.len, voter->now);
-    buffer_free(&bytes);
+    receive(voter, &message);
     bool voted = false, saved = false;
     while (cluster_next_effect(voter->cluster, &effect)) {
         struct message sent;
@@ -225,4 +230,55 @@ Test(cluster_vote, votes_are_counted_once_and_of_primaries_with_slots_only)
     election_voted(cluster, nodes[4], 6);
     cr_assert_eq(cluster->election.votes, 1);
     cluster_free(cluster);
+}
+
+static void hear_of_itself(struct voter *voter, const char *id, const char *primary,
+    uint64_t current_epoch, uint64_t config_epoch)
+{
+    struct slot_set slots = { 0 };
+    slot_set_add_range(&slots, 100, 16000);
+    struct message message = { .type = MESSAGE_PONG,
+        .current_epoch = current_epoch,
+        .config_epoch = config_epoch,
+        .slots = &slots };
+    node_id_parse(bytes_of(id), &message.sender);
+    if (primary != NULL)
+        node_id_parse(bytes_of(primary), &message.primary);
+    receive(voter, &message);
+    drain(voter);
+}
+
+/* The two links between two nodes keep no order: a candidate's messages may come behind the first
+ * of the primary that it has become. */
+Test(cluster_vote, a_winner_is_not_believed_to_be_a_candidate_again)
+{
+    struct voter voter = create();
+    const struct cluster_node *failed = voter.cluster->nodes.items[1],
+                              *winner = voter.cluster->nodes.items[2];
+    hear_of_itself(&voter, REPLICA, NULL, 6, 6);
+    cr_assert(node_is_primary(winner));
+    cr_assert_eq(winner->slot_count, 15901);
+    voter.now += 1700;
+    hear_of_itself(&voter, REPLICA, FAILED, 6, 2);
+    cr_assert(node_is_primary(winner));
+    cr_assert_eq(winner->slot_count, 15901);
+    cr_assert_eq(failed->slot_count, 0);
+    hear_of_itself(&voter, REPLICA, FAILED, 5, 2);
+    cr_assert(node_is_primary(winner), "it did not even know of the epoch");
+    voter.now += 301;
+    hear_of_itself(&voter, REPLICA, FAILED, 6, 2);
+    cr_assert_not(node_is_primary(winner), "it says so for a timeout: it was done by hand");
+    cr_assert_eq(winner->primary, failed);
+    cluster_free(voter.cluster);
+}
+
+Test(cluster_vote, a_loser_against_a_newer_epoch_is_believed_at_once)
+{
+    struct voter voter = create();
+    const struct cluster_node *winner = voter.cluster->nodes.items[2];
+    hear_of_itself(&voter, REPLICA, NULL, 6, 6);
+    hear_of_itself(&voter, REPLICA, OTHER_REPLICA, 8, 8);
+    cr_assert_not(node_is_primary(winner));
+    cr_assert_eq(winner->primary, voter.cluster->nodes.items[3]);
+    cluster_free(voter.cluster);
 }
