@@ -85,6 +85,9 @@ $(OUT)/tests/libsupport.a: $(SUPPORT_OBJ) $(COMMON_OBJ)
 	@rm -f $@
 	ar rcs $@ $^
 
+# tests/support/patience.c, which nobody calls.
+PATIENCE = -Wl,-u,patience_is_linked
+
 # Criterion keeps its tests' data at an address that the thread sanitizer forbids; tests/tool/tsan.c
 # lets it choose another.
 UNIT_EXTRA_tsan = $(OUT)/obj/tests/tool/tsan.o
@@ -92,8 +95,8 @@ UNIT_EXTRA_tsan = $(OUT)/obj/tests/tool/tsan.o
 $(OUT)/tests/unit/%: $(OUT)/obj/tests/unit/%.o $(OUT)/tests/libserver.a $(OUT)/tests/libsupport.a \
 		$(UNIT_EXTRA_$(VARIANT))
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $< $(UNIT_EXTRA_$(VARIANT)) $(OUT)/tests/libsupport.a $(OUT)/tests/libserver.a \
-		-lcriterion -lhiredis $(SERVER_LIBS)
+	$(CC) $(LDFLAGS) $(PATIENCE) -o $@ $< $(UNIT_EXTRA_$(VARIANT)) $(OUT)/tests/libsupport.a \
+		$(OUT)/tests/libserver.a -lcriterion -lhiredis $(SERVER_LIBS)
 
 # tests/unit/console_NAME.c are of the console's rooms.
 $(OUT)/tests/libconsole.a: $(CONSOLE_LIB_OBJ)
@@ -109,7 +112,7 @@ $(OUT)/tests/unit/console_%: $(OUT)/obj/tests/unit/console_%.o $(OUT)/tests/libc
 define process_test
 $(OUT_release)/tests/$(1)/%: $(OUT_release)/obj/tests/$(1)/%.o $(OUT_release)/tests/libsupport.a
 	@mkdir -p $$(@D)
-	$$(CC) $$(LDFLAGS) -o $$@ $$< $(OUT_release)/tests/libsupport.a -lcriterion -lhiredis $$(LIBS_$(1)) \
+	$$(CC) $$(LDFLAGS) $$(PATIENCE) -o $$@ $$< $(OUT_release)/tests/libsupport.a -lcriterion -lhiredis $$(LIBS_$(1)) \
 		$$(COMMON_LIBS)
 endef
 LIBS_console = -ljansson
@@ -176,9 +179,9 @@ check: deps ## unit and integration tests under address+undefined, then thread s
 		-g asan-integration -t 300 -a -j2 -e SERVER=$(OUT_asan)/slotd -e TEST_SLOWNESS=2 \
 			$(INTEGRATION_BIN) $(FAULT_BIN) \
 		-g tsan-unit -t 240 -a -j2 -e TEST_SLOWNESS=6 $(call variant_units,tsan) \
-		-g tsan-integration -t 400 -a -j1 -e SERVER=$(OUT_tsan)/slotd -e TEST_SLOWNESS=4 \
+		-g tsan-integration -t 600 -a -j1 -e SERVER=$(OUT_tsan)/slotd -e TEST_SLOWNESS=4 \
 			$(INTEGRATION_BIN) \
-		-g valgrind-unit -t 400 -a -j1 -e TEST_SLOWNESS=20 -w "$(VALGRIND)" $(UNIT_BIN)
+		-g valgrind-unit -t 600 -a -j1 -e TEST_SLOWNESS=20 -w "$(VALGRIND)" $(UNIT_BIN)
 
 variant_units = $(patsubst tests/unit/%.c,$(OUT_$(1))/tests/unit/%,$(UNIT_SRC))
 

@@ -1,6 +1,6 @@
 /* Waiting for conditions. No test sleeps a fixed time: it waits until something is so, with a
  * limit. Limits are for a machine of ordinary speed; TEST_SLOWNESS (a factor, set by
- * tests/tool/run-tests for the sanitizers' builds) stretches all of them. */
+ * tests/tool/run-tests for the sanitizers' builds) stretches all of them, and Criterion's. */
 #ifndef TESTS_SUPPORT_WAIT_H
 #define TESTS_SUPPORT_WAIT_H
 
