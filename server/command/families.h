@@ -5,6 +5,11 @@
 #include "server/command/command.h"
 
 #define COMMAND_FAMILIES(FAMILY) \
+    FAMILY(stream_commands) \
+    FAMILY(stream_read_commands) \
+    FAMILY(stream_group_commands) \
+    FAMILY(stream_claim_commands) \
+    FAMILY(stream_info_commands) \
     FAMILY(string_commands) \
     FAMILY(bitmap_commands) \
     FAMILY(bitfield_commands) \

@@ -175,6 +175,11 @@ bool rdb_read_byte(struct rdb_reader *reader, uint8_t *byte, struct error *error
     return take(reader, byte, 1, error);
 }
 
+bool rdb_read_raw(struct rdb_reader *reader, void *to, size_t len, struct error *error)
+{
+    return take(reader, to, len, error);
+}
+
 /* A length, or (special) how the string that follows is kept. */
 static bool read_length(
     struct rdb_reader *reader, bool *special, uint64_t *length, struct error *error)

@@ -94,6 +94,8 @@ struct bytes rdb_reader_rest(const struct rdb_reader *reader);
 /* --- What values are made of. --- */
 
 bool rdb_read_byte(struct rdb_reader *reader, uint8_t *byte, struct error *error);
+/* As many bytes as the caller has room for, as they are. */
+bool rdb_read_raw(struct rdb_reader *reader, void *to, size_t len, struct error *error);
 bool rdb_read_length(struct rdb_reader *reader, uint64_t *length, struct error *error);
 /* value is good until the next read of any kind. Integers come as their digits. */
 bool rdb_read_string(struct rdb_reader *reader, struct bytes *value, struct error *error);

@@ -85,6 +85,11 @@ void rdb_write_byte(struct rdb_writer *writer, uint8_t byte)
     put(writer, &byte, 1);
 }
 
+void rdb_write_raw(struct rdb_writer *writer, struct bytes bytes)
+{
+    put(writer, bytes.data, bytes.len);
+}
+
 void rdb_write_length(struct rdb_writer *writer, uint64_t length)
 {
     uint8_t text[9];

@@ -80,6 +80,7 @@ bool rdb_write_end(struct rdb_writer *writer, struct error *error);
 /* --- What values are made of. --- */
 
 void rdb_write_byte(struct rdb_writer *writer, uint8_t byte);
+void rdb_write_raw(struct rdb_writer *writer, struct bytes bytes); /* as they are, without a length */
 void rdb_write_length(struct rdb_writer *writer, uint64_t length);
 /* A string: as an integer where it is one of at most 32 bits, compressed where that is on and
  * saves. */

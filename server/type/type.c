@@ -4,6 +4,7 @@
 #include "server/type/hash.h"
 #include "server/type/list.h"
 #include "server/type/set.h"
+#include "server/type/stream.h"
 
 static void string_release(void *value, enum encoding encoding)
 {
@@ -45,7 +46,7 @@ static const struct type *const types[TYPE_COUNT] = {
     [TYPE_ZSET] = &none,
     [TYPE_HASH] = &hash_type,
     [TYPE_MODULE] = &none,
-    [TYPE_STREAM] = &none,
+    [TYPE_STREAM] = &stream_type,
 };
 
 static const char *const encoding_names[ENCODING_COUNT] = {

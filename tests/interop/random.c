@@ -27,7 +27,7 @@ enum {
  *   k a key, j another of the same slot, v a value, w a short value, i an integer, f a float, o an
  * offset s seconds, m milliseconds (from now, large), a and b the same as a moment, p a moment that
  * has passed, n the offset of a bit, x a bit, y a type of BITFIELD, h a hash, t a set (for both: one
- * of few of the slot), d a field or member */
+ * of few of the slot), d a field or member, q a stream, u an ID of an entry */
 enum { EXACT, TIMED, UNORDERED, PAIRS, DEEP };
 struct form {
     const char *words;
@@ -173,6 +173,50 @@ static const struct form forms[] = {
     { "COPY h h REPLACE", 1, 0, 0 },
     { "EXPIRE h s", 1, 0, 0 },
     { "TYPE h", 1, 0, 0 },
+    { "XADD q u d w", 8, 0, 0 },
+    { "XADD q u d i d w", 4, 0, 0 },
+    { "XADD q MAXLEN o u d w", 1, 0, 0 },
+    { "XADD q MAXLEN ~ 6 u d w", 2, 0, 0 },
+    { "XADD q MINID u u d w", 1, 0, 0 },
+    { "XADD q NOMKSTREAM u d d", 1, 0, 0 },
+    { "XADD k u d w", 1, 0, 0 },
+    { "XLEN q", 2, 0, 0 },
+    { "XRANGE q - +", 2, 0, 0 },
+    { "XRANGE q u u", 2, 0, 0 },
+    { "XRANGE q u + COUNT o", 1, 0, 0 },
+    { "XREVRANGE q + -", 2, 0, 0 },
+    { "XREVRANGE q u u COUNT 3", 1, 0, 0 },
+    { "XDEL q u", 5, 0, 0 },
+    { "XDEL q u u u", 2, 0, 0 },
+    { "XTRIM q MAXLEN 7", 1, 0, 0 },
+    { "XTRIM q MAXLEN ~ 3", 1, 0, 0 },
+    { "XTRIM q MINID u", 1, 0, 0 },
+    { "XTRIM q MINID ~ u LIMIT 3", 1, 0, 0 },
+    { "XSETID q u", 1, 0, 0 },
+    { "XREAD COUNT 3 STREAMS q u", 2, 0, 0 },
+    { "XREAD STREAMS q q u 0", 1, 0, 0 },
+    { "XGROUP CREATE q g1 u MKSTREAM", 2, 0, 0 },
+    { "XGROUP CREATE q g2 $", 1, 0, 0 },
+    { "XGROUP CREATE q g2 u ENTRIESREAD 3", 1, 0, 0 },
+    { "XGROUP SETID q g1 u", 1, 0, 0 },
+    { "XGROUP SETID q g1 0", 1, 0, 0 },
+    { "XGROUP DESTROY q g1", 1, 0, 0 },
+    { "XGROUP DESTROY q g2", 1, 0, 0 },
+    { "XGROUP DELCONSUMER q g1 c1", 1, 0, 0 },
+    { "XREADGROUP GROUP g1 c1 COUNT 3 STREAMS q >", 4, 0, 0 },
+    { "XREADGROUP GROUP g1 c2 STREAMS q >", 2, 0, 0 },
+    { "XREADGROUP GROUP g2 c1 COUNT 2 NOACK STREAMS q >", 2, 0, 0 },
+    { "XREADGROUP GROUP g1 c1 STREAMS q 0", 1, 0, 0 },
+    { "XREADGROUP GROUP g1 c2 COUNT 2 STREAMS q u", 1, 0, 0 },
+    { "XACK q g1 u u u", 4, 0, 0 },
+    { "XACK q g2 u", 1, 0, 0 },
+    { "XPENDING q g1", 2, 0, 0 },
+    { "XCLAIM q g1 c1 0 u u u", 2, 0, 0 },
+    { "XCLAIM q g1 c2 0 u JUSTID FORCE", 2, 0, 0 },
+    { "XCLAIM q g1 c2 0 u RETRYCOUNT 3 LASTID u", 1, 0, 0 },
+    { "XAUTOCLAIM q g1 c2 0 0 COUNT 3", 2, 0, 0 },
+    { "XAUTOCLAIM q g1 c1 0 u JUSTID", 1, 0, 0 },
+    { "XINFO STREAM q", 3, 0, 0 },
     { "SADD t d", 5, 0, 0 },
     { "SADD t d d d d", 4, 0, 0 },
     { "SADD k d", 1, 0, 0 },
@@ -208,6 +252,7 @@ static const struct form forms[] = {
 
 struct draw {
     uint64_t state;
+    uint64_t last_entry; /* of the streams */
     bool in_multi;
 };
 
@@ -287,6 +332,14 @@ static void draw_word(struct draw *draw, const char *word, int key, struct buffe
     case 'h':
     case 't':
         buffer_printf(out, "%s%c%d", tags[key % 3], word[0], (int)below(draw, 4));
+        break;
+    case 'q':
+        buffer_printf(out, "%sq%d", tags[key % 3], (int)below(draw, 4));
+        break;
+    case 'u': /* now and then a later one, so that there is always one to add */
+        draw->last_entry += below(draw, 8) == 0;
+        buffer_printf(out, "%d-%d", (int)(draw->last_entry / 3 - below(draw, 12) % (draw->last_entry / 3 + 1)),
+            (int)below(draw, 3));
         break;
     case 'd':
         draw_member(draw, out);
