@@ -101,6 +101,7 @@ static void pop_count(struct call *call, struct key *key, size_t wanted)
         pop_some(call, key, wanted);
         return;
     }
+    key_read(call, 1, key); /* counts as one that reads them all */
     set_reply_members(call, key);
     key_delete(call, key);
     key_notify(call, key, NOTIFY_GENERIC, "del");

@@ -59,9 +59,14 @@ static uint64_t cell_of(uint16_t tag, struct item *item)
     return (uint64_t)tag << 48 | (uintptr_t)item;
 }
 
+static unsigned home_in(unsigned capacity, uint16_t tag)
+{
+    return (unsigned)tag * capacity >> 16;
+}
+
 static unsigned home_of(const struct segment *segment, uint16_t tag)
 {
-    return (unsigned)tag * segment->capacity >> 16;
+    return home_in(segment->capacity, tag);
 }
 
 /* ---- Items ---- */
@@ -149,17 +154,23 @@ static struct segment *segment_remake(struct segment *old, unsigned capacity)
     return segment;
 }
 
+/* Of several segments all are whole: a look need not touch the line that says so. */
+static unsigned capacity_of(const struct dict *dict, const struct segment *segment)
+{
+    return dict->depth ? CELLS_MAX : segment->capacity;
+}
+
 static uint64_t *segment_find(
     const struct dict *dict, struct segment *segment, uint16_t tag, struct bytes key)
 {
-    unsigned i = home_of(segment, tag);
-    for (unsigned seen = 0; seen < segment->capacity; seen++) {
+    unsigned capacity = capacity_of(dict, segment), i = home_in(capacity, tag);
+    for (unsigned seen = 0; seen < capacity; seen++) {
         uint64_t cell = segment->cells[i];
         if (!cell)
             return NULL;
         if (cell >> 48 == tag && bytes_equal(dict_key(dict, item_of(cell)), key))
             return &segment->cells[i];
-        i = i + 1 < segment->capacity ? i + 1 : 0;
+        i = i + 1 < capacity ? i + 1 : 0;
     }
     return NULL;
 }
@@ -373,13 +384,13 @@ struct item *dict_find(const struct dict *dict, uint64_t hash, struct bytes key)
 }
 
 /* Items that are likely the one looked for, by their tags. */
-static void prefetch_items(const struct segment *segment, uint16_t tag)
+static void prefetch_items(const struct dict *dict, const struct segment *segment, uint16_t tag)
 {
-    unsigned i = home_of(segment, tag);
-    for (unsigned seen = 0; seen < segment->capacity && segment->cells[i]; seen++) {
+    unsigned capacity = capacity_of(dict, segment), i = home_in(capacity, tag);
+    for (unsigned seen = 0; seen < capacity && segment->cells[i]; seen++) {
         if (segment->cells[i] >> 48 == tag)
             __builtin_prefetch(item_of(segment->cells[i]));
-        i = i + 1 < segment->capacity ? i + 1 : 0;
+        i = i + 1 < capacity ? i + 1 : 0;
     }
 }
 
@@ -392,10 +403,10 @@ void dict_prefetch(const struct dict *dict, uint64_t hash, unsigned step)
     }
     const struct segment *segment = all(dict)[place];
     if (step == 2 && segment) {
-        prefetch_items(segment, tag_of(hash));
+        prefetch_items(dict, segment, tag_of(hash));
     } else if (segment) {
         __builtin_prefetch(segment);
-        __builtin_prefetch(&segment->cells[(unsigned)tag_of(hash) * CELLS_MAX >> 16]);
+        __builtin_prefetch(&segment->cells[home_in(CELLS_MAX, tag_of(hash))]);
     }
 }
 
