@@ -340,6 +340,7 @@ static size_t next_place(const struct dict *dict, size_t place)
 
 void dict_clone(struct dict *to, const struct dict *from)
 {
+    enum { AHEAD = 32 };
     *to = *from;
     if (from->count == 0 && !all(from)[0])
         return;
@@ -347,8 +348,12 @@ void dict_clone(struct dict *to, const struct dict *from)
         to->directory = memory_alloc(places(from) * sizeof(struct segment *));
         memcpy(to->directory, from->directory, places(from) * sizeof(struct segment *));
     }
-    for (size_t i = 0; i < places(from); i = next_place(from, i))
+    /* A writer waits for this while a snapshot goes on: the segments are asked for ahead. */
+    for (size_t i = 0, count = places(from); i < count; i = next_place(from, i)) {
+        if (i + AHEAD < count)
+            __builtin_prefetch(all(from)[i + AHEAD], 1);
         atomic_fetch_add_explicit(&all(from)[i]->refs, 1, memory_order_relaxed);
+    }
 }
 
 void dict_free(struct dict *dict)
