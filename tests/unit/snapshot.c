@@ -884,10 +884,10 @@ Test(load, refuses_a_key_twice_and_a_database_too_many)
     cr_expect(!try_load(&rdb, &options, &result, &error));
     cr_expect(strstr(error.text, "has a database 2, this server only 2") != NULL, "%s", error.text);
     buffer_free(&rdb);
-    keys[0].type = 1;
+    keys[0].type = 7;
     rdb = rdb_of(keys, 1, 0);
     cr_expect(!try_load(&rdb, &options, &result, &error));
-    cr_expect(strstr(error.text, "key a has type 1 (list)") != NULL, "%s", error.text);
+    cr_expect(strstr(error.text, "key a has type 7 (module)") != NULL, "%s", error.text);
     buffer_free(&rdb);
 }
 
