@@ -18,6 +18,7 @@
 #include "server/persistence.h"
 #include "server/process.h"
 #include "server/replication/replication.h"
+#include <locale.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -66,6 +67,7 @@ static bool prepare(int argc, char **argv, struct error *error)
         return false;
     if (!process_enter(error))
         return false;
+    setlocale(LC_COLLATE, ""); /* SORT ... ALPHA */
     clock_init();
     command_registry_init();
     slowlog_init();

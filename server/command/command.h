@@ -38,7 +38,8 @@ enum command_flag {
     CMD_EXEC = 1 << 26,         /* does what the transaction's commands do */
 };
 
-/* Where the keys are, as the key specifications of Redis 7 say it. An array ends with a row of zeroes. */
+/* Where the keys are, as the key specifications of Redis 7 say it. An array ends with a row of zeroes. One that is
+ * unknown (KEY_BEGIN_UNKNOWN) is of one key, where it has a keyword: behind that, from `index` on, as in SORT. */
 enum key_spec_flag {
     KEY_RO = 1 << 0,
     KEY_RW = 1 << 1,

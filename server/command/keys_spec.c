@@ -15,11 +15,28 @@ const struct key_spec keys_pairs_ow[] = {
     { KEY_BEGIN_INDEX, KEY_OW | KEY_UPDATE, 1, NULL, KEY_FIND_RANGE, -1, 2, 0, 0, 0, NULL }, { 0 }
 };
 
+/* SORT's destination stands behind a word that may be anywhere, but not among what other words take. */
+static int behind_word(const struct key_spec *spec, const struct bytes *argv, int argc)
+{
+    int found = 0;
+    for (int i = spec->index; i < argc; i++) {
+        if (bytes_is(argv[i], "LIMIT"))
+            i += 2;
+        else if (bytes_is(argv[i], "GET") || bytes_is(argv[i], "BY"))
+            i++;
+        else if (bytes_is(argv[i], spec->keyword) && i + 1 < argc)
+            found = i + 1;
+    }
+    return found;
+}
+
 /* Where the specification begins to count; 0: nowhere in this request. */
 static int begin_of(const struct key_spec *spec, const struct bytes *argv, int argc)
 {
     if (spec->begin == KEY_BEGIN_INDEX)
         return spec->index < argc ? spec->index : 0;
+    if (spec->begin == KEY_BEGIN_UNKNOWN && spec->keyword)
+        return behind_word(spec, argv, argc);
     if (spec->begin != KEY_BEGIN_KEYWORD)
         return 0;
     int step = spec->index >= 0 ? 1 : -1;
@@ -37,6 +54,8 @@ static int64_t last_of(
     const struct key_spec *spec, const struct bytes *argv, int argc, int begin, int64_t *first)
 {
     *first = begin;
+    if (spec->find == KEY_FIND_UNKNOWN)
+        return begin;
     if (spec->find == KEY_FIND_RANGE) {
         if (spec->last >= 0)
             return (int64_t)begin + spec->last;

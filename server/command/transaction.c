@@ -13,6 +13,7 @@
 #include "server/command/key.h"
 #include "server/command/route.h"
 #include "server/command/rows.h"
+#include "server/command/sort_args.h"
 #include "server/command/transit.h"
 #include "server/command/watch.h"
 #include <stdlib.h>
@@ -43,6 +44,9 @@ void transaction_add(
         at += argv[i].len;
     }
     transaction->flags |= entry->command->flags;
+    if (!dispatch_is_cluster() && strncmp(entry->name, "sort", 4) == 0 &&
+        sort_names_keys(argv, argc))
+        transaction->flags |= CMD_ALL_SLOTS; /* which ones, its elements will say */
     transaction->common_flags &= entry->command->flags;
     transaction->memory += sizeof(*queued) + (size_t)argc * sizeof(struct bytes) + size;
 }
