@@ -53,7 +53,7 @@ static void reply_args(struct reply *reply, const struct command_arg *args)
         struct reply_mark mark = reply_deferred(reply);
         field(reply, &fields, "name", arg->name);
         field(reply, &fields, "type", type_names[arg->type]);
-        if (arg->type == ARG_KEY) {
+        if (arg->type == ARG_KEY || arg->key_spec > 0) { /* SORT's patterns name keys */
             reply_bulk_text(reply, "key_spec_index");
             reply_integer(reply, arg->key_spec);
             fields++;
