@@ -155,8 +155,17 @@ static void store_result(
     reply_integer(call->reply, (int64_t)stored);
 }
 
+/* What is stored must be the same everywhere, and a set has no order of its own. */
+static void settle_order(const struct entry *entry, struct sort_args *args)
+{
+    if (!entry || entry->type != TYPE_SET || !args->unsorted || !args->store)
+        return;
+    args->unsorted = args->by_pattern = false;
+    args->alpha = true;
+}
+
 /* All slots that are needed are locked. */
-static void sort_locked(struct call *call, const struct sort_args *args)
+static void sort_locked(struct call *call, struct sort_args *args)
 {
     struct key key;
     struct sort_items items;
@@ -166,6 +175,7 @@ static void sort_locked(struct call *call, const struct sort_args *args)
         call_error_type(call);
         return;
     }
+    settle_order(key.entry, args);
     sort_items_load(&items, key.entry, args, &first, &count);
     struct order order = { args, args->store > 0 };
     bool ok = args->unsorted || find_keys(call, &items, args);
@@ -275,7 +285,7 @@ static void lock_others(struct call *call, const struct sort_args *args, struct 
     }
 }
 
-static void sort_with_patterns(struct call *call, const struct sort_args *args)
+static void sort_with_patterns(struct call *call, struct sort_args *args)
 {
     if (call->in_exec) {
         reply_error(call->reply,

@@ -2,7 +2,9 @@
 
 #include "common/memory.h"
 #include "common/number.h"
+#include "server/type/hash.h"
 #include "server/type/list.h"
+#include "server/type/set.h"
 #include <stdlib.h>
 
 enum { BLOCK = 32 * 1024 };
@@ -55,8 +57,9 @@ void sort_items_free(struct sort_items *items)
 
 /* `count` elements from `first` on, or from the end backwards. */
 static void load_list(
-    struct sort_items *items, const struct list *list, size_t first, size_t count, bool backwards)
+    struct sort_items *items, const struct entry *entry, size_t first, size_t count, bool backwards)
 {
+    const struct list *list = entry_value(entry);
     struct list_cursor cursor;
     char scratch[NUMBER_TEXT_MAX];
     int64_t index = backwards ? -1 - (int64_t)first : (int64_t)first;
@@ -68,14 +71,47 @@ static void load_list(
     list_cursor_end(&cursor);
 }
 
-bool sort_takes(const struct entry *entry)
-{
-    return entry->type == TYPE_LIST;
-}
-
-static size_t count_of(const struct entry *entry)
+static size_t count_list(const struct entry *entry)
 {
     return ((const struct list *)entry_value(entry))->count;
+}
+
+static struct set set_of(const struct entry *entry)
+{
+    return (struct set){ entry_value(entry), entry->encoding };
+}
+
+static void load_set(
+    struct sort_items *items, const struct entry *entry, size_t first, size_t count, bool backwards)
+{
+    struct set set = set_of(entry);
+    struct set_iterator iterator = set_iterate(&set);
+    struct member member;
+    while (set_next(&iterator, &member))
+        add(items, member.text);
+}
+
+static size_t count_set(const struct entry *entry)
+{
+    struct set set = set_of(entry);
+    return set_count(&set);
+}
+
+/* The types that can be sorted. */
+static const struct source {
+    bool has_order; /* of its own: `load` takes `count` elements from `first` on, or from the end
+                     * backwards; else it takes all */
+    size_t (*count)(const struct entry *entry);
+    void (*load)(struct sort_items *items, const struct entry *entry, size_t first, size_t count,
+        bool backwards);
+} sources[TYPE_COUNT] = {
+    [TYPE_LIST] = { true, count_list, load_list },
+    [TYPE_SET] = { false, count_set, load_set },
+};
+
+bool sort_takes(const struct entry *entry)
+{
+    return sources[entry->type].load;
 }
 
 /* The part that LIMIT chooses of so many. */
@@ -90,16 +126,15 @@ void sort_items_load(struct sort_items *items, const struct entry *entry,
     const struct sort_args *args, size_t *first, size_t *count)
 {
     *items = (struct sort_items){ .count = 0 };
-    size_t all = entry ? count_of(entry) : 0;
+    const struct source *source = entry ? &sources[entry->type] : NULL;
+    size_t all = entry ? source->count(entry) : 0;
     choose(args, all, first, count);
-    if (!entry)
-        return;
-    if (args->unsorted) {
-        load_list(items, entry_value(entry), *first, *count, args->descending);
+    if (entry && args->unsorted && source->has_order) {
+        source->load(items, entry, *first, *count, args->descending);
         *first = 0;
-        return;
+    } else if (entry) {
+        source->load(items, entry, 0, all, false);
     }
-    load_list(items, entry_value(entry), 0, all, false);
 }
 
 /* ---- Patterns ---- */
@@ -127,9 +162,15 @@ static const struct bytes nothing = { NULL, 0 };
 
 static struct bytes value_of(const struct entry *entry, struct bytes field, char *scratch)
 {
-    if (field.len > 0 || entry->type != TYPE_STRING)
+    struct bytes value = nothing;
+    if (field.len > 0) {
+        struct hash hash = { entry_value(entry), entry->encoding };
+        bool there = entry->type == TYPE_HASH && hash_get(&hash, field, scratch, &value);
+        return !there ? nothing : value.data ? value : BYTES("");
+    }
+    if (entry->type != TYPE_STRING)
         return nothing;
-    struct bytes value = entry_string(entry, scratch);
+    value = entry_string(entry, scratch);
     return value.data ? value : BYTES("");
 }
 
