@@ -1,6 +1,6 @@
-/* Commands that wait, under many clients of several workers: nothing is lost, nothing comes twice, and
- * whoever came first is served first. And what ends the waiting from outside: a slot that moves away, a
- * failover. */
+/* Commands that wait, under many clients of several workers: nothing is lost, nothing comes twice,
+ * and whoever came first is served first. And what ends the waiting from outside: a slot that moves
+ * away, a failover. */
 #include "common/slot.h"
 #include "tests/support/cluster.h"
 #include "tests/support/raw.h"
@@ -196,8 +196,8 @@ Test(blocking, from_list_to_list)
         freeReplyObject(reply);
         struct bytes got = raw_reply(taker, 10000);
         const char *number = scratch_printf("%d", round);
-        const char *wanted = scratch_printf(
-            "*2\r\n$2\r\nl3\r\n$%zu\r\n%s\r\n", strlen(number), number);
+        const char *wanted =
+            scratch_printf("*2\r\n$2\r\nl3\r\n$%zu\r\n%s\r\n", strlen(number), number);
         cr_assert(bytes_equal(got, bytes_of(wanted)), "%s", raw_escape(got));
         for (int i = 0; i < 3; i++)
             cr_assert_gt(raw_reply(movers[i], 10000).len, 0);
