@@ -16,6 +16,8 @@ static void set_limits(unsigned choice)
         CONFIG_HASH_MAX_LISTPACK_VALUE, CONFIG_SET_MAX_INTSET_ENTRIES };
     for (size_t i = 0; i < sizeof(small) / sizeof(*small); i++)
         config_set_number(small[i], choice & 1u << i ? 3 : 512);
+    config_set_number(CONFIG_LIST_MAX_LISTPACK_SIZE, choice & 8 ? 2 : -2);
+    config_set_number(CONFIG_LIST_COMPRESS_DEPTH, choice & 16 ? 1 : 0);
 }
 
 static struct entry *read_value(uint8_t type, struct bytes value)

@@ -26,8 +26,8 @@ enum {
 /* What is drawn: words in capitals as they are, and
  *   k a key, j another of the same slot, v a value, w a short value, i an integer, f a float, o an
  * offset s seconds, m milliseconds (from now, large), a and b the same as a moment, p a moment that
- * has passed, n the offset of a bit, x a bit, y a type of BITFIELD, h a hash, t a set (for both: one
- * of few of the slot), d a field or member, q a stream, u an ID of an entry */
+ * has passed, n the offset of a bit, x a bit, y a type of BITFIELD, h a hash, l a list, t a set,
+ * q a stream (for these: one of few of the slot), d a field or member, u an ID of an entry */
 enum { EXACT, TIMED, UNORDERED, PAIRS, DEEP };
 struct form {
     const char *words;
@@ -248,6 +248,64 @@ static const struct form forms[] = {
     { "DEL t", 1, 0, 0 },
     { "RENAME t t", 1, 0, 0 },
     { "COPY t t REPLACE", 1, 0, 0 },
+    { "LPUSH l v", 4, 0, 0 },
+    { "RPUSH l v w i f", 4, 0, 0 },
+    { "LPUSH l w w w i d d", 4, 0, 0 },
+    { "RPUSH l d d d d d d d d", 4, 0, 0 },
+    { "RPUSH l v v", 2, 0, 0 },
+    { "LPUSHX l w", 1, 0, 0 },
+    { "RPUSHX l d i", 1, 0, 0 },
+    { "LPUSH k w", 1, 0, 0 },
+    { "LPOP l", 3, 0, 0 },
+    { "RPOP l", 3, 0, 0 },
+    { "LPOP l o", 1, 0, 0 },
+    { "RPOP l o", 1, 0, 0 },
+    { "LPOP k", 1, 0, 0 },
+    { "LLEN l", 2, 0, 0 },
+    { "LLEN k", 1, 0, 0 },
+    { "LINDEX l o", 2, 0, 0 },
+    { "LRANGE l o o", 2, 0, 0 },
+    { "LRANGE l 0 -1", 1, 0, 0 },
+    { "LSET l o v", 2, 0, 0 },
+    { "LSET l o w", 2, 0, 0 },
+    { "LINSERT l BEFORE d w", 2, 0, 0 },
+    { "LINSERT l AFTER d v", 2, 0, 0 },
+    { "LINSERT l w d w", 1, 0, 0 },
+    { "LREM l o d", 2, 0, 0 },
+    { "LREM l 0 i", 1, 0, 0 },
+    { "LTRIM l o o", 1, 0, 0 },
+    { "LTRIM l 1 -2", 1, 0, 0 },
+    { "LTRIM l 0 60", 1, 0, 0 },
+    { "LPOS l d", 2, 0, 0 },
+    { "LPOS l d RANK o COUNT o", 1, 0, 0 },
+    { "LPOS l d RANK -1 COUNT 0 MAXLEN o", 1, 0, 0 },
+    { "LMOVE l l LEFT RIGHT", 2, 0, 0 },
+    { "LMOVE l l RIGHT RIGHT", 1, 0, 0 },
+    { "LMOVE l l LEFT w", 1, 0, 0 },
+    { "LMOVE l k LEFT LEFT", 1, 0, 0 },
+    { "RPOPLPUSH l l", 2, 0, 0 },
+    { "LMPOP 2 l l LEFT", 1, 0, 0 },
+    { "LMPOP 2 l l RIGHT COUNT o", 1, 0, 0 },
+    { "LMPOP o l l LEFT", 1, 0, 0 },
+    { "BLPOP l l 0.001", 1, 0, 0 },
+    { "BRPOP l l 0.001", 1, 0, 0 },
+    { "BLMOVE l l LEFT RIGHT 0.001", 1, 0, 0 },
+    { "BRPOPLPUSH l l 0.001", 1, 0, 0 },
+    { "BLMPOP 0.001 2 l l LEFT COUNT 2", 1, 0, 0 },
+    { "SORT l ALPHA", 1, 0, 0 },
+    { "SORT l", 1, 0, 0 },
+    { "SORT l ALPHA LIMIT o o", 1, 0, 0 },
+    { "SORT l ALPHA DESC STORE l", 1, 0, 0 },
+    { "SORT l BY nosort LIMIT o o", 1, 0, 0 },
+    { "SORT l BY nosort DESC STORE l", 1, 0, 0 },
+    { "SORT t ALPHA", 1, 0, 0 },
+    { "SORT t BY nosort STORE l", 1, 0, 0 },
+    { "SORT_RO l ALPHA", 1, 0, 0 },
+    { "OBJECT ENCODING l", 1, 0, 0 },
+    { "DEL l", 1, 0, 0 },
+    { "RENAME l l", 1, 0, 0 },
+    { "COPY l l REPLACE", 2, 0, 0 },
+    { "TYPE l", 1, 0, 0 },
 };
 
 struct draw {
@@ -330,6 +388,7 @@ static void draw_word(struct draw *draw, const char *word, int key, struct buffe
         buffer_printf(out, "%s%d", tags[key % 3], (int)below(draw, KEYS / 3) * 3 + key % 3);
         break;
     case 'h':
+    case 'l':
     case 't':
         buffer_printf(out, "%s%c%d", tags[key % 3], word[0], (int)below(draw, 4));
         break;
