@@ -436,6 +436,13 @@ static void leave(void *arg)
     block_answer(waiter);
 }
 
+static bool (*unblock_other)(uint64_t session_id, bool with_error); /* set before any thread */
+
+void block_also(bool (*unblock)(uint64_t session_id, bool with_error))
+{
+    unblock_other = unblock;
+}
+
 bool block_unblock(uint64_t session_id, bool with_error)
 {
     bool found = false;
@@ -449,7 +456,7 @@ bool block_unblock(uint64_t session_id, bool with_error)
         found = true;
     }
     pthread_mutex_unlock(&index_lock);
-    return found;
+    return found || (unblock_other && unblock_other(session_id, with_error));
 }
 
 /* Whether it waits where it can be served; else it is told where to go. */

@@ -96,6 +96,8 @@ void block_abandon(struct session *session);
 /* CLIENT UNBLOCK: ends the waiting of the session with this ID, with an error or as if timed out.
  * False: it does not wait. Any thread, whatever it holds. */
 bool block_unblock(uint64_t session_id, bool with_error);
+/* What ends other waiting of sessions in the same way (WAIT); before any thread. */
+void block_also(bool (*unblock)(uint64_t session_id, bool with_error));
 /* Bytes that the session's waiter takes. */
 size_t block_memory(const struct session *session);
 /* Waiters with a time-out, for INFO. Any thread. */

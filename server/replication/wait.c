@@ -14,16 +14,22 @@
 #include "server/periodic.h"
 #include "server/replication/feed.h"
 #include "server/replication/replication.h"
+#include <pthread.h>
 #include <stdlib.h>
 
 struct waiter {
     struct waiter *next;
+    struct waiter *next_of_all, **previous_of_all; /* of all rooms: under all_lock */
+    _Atomic int unblocked;                         /* enum unblocked: written under all_lock */
+    struct room *room;
     struct ticket *ticket;
     uint64_t session_id;
     int64_t offset;
     int64_t deadline; /* monotonic ms; 0: none */
     size_t need;
 };
+
+enum unblocked { NOT_UNBLOCKED, AS_IF_LATE, WITH_ERROR };
 
 struct room {
     struct executor *executor;
@@ -34,6 +40,10 @@ struct room {
 
 /* By the executor's index; each entry is set and used in its executor's thread. */
 static struct room *rooms[EXECUTORS_MAX];
+
+/* For CLIENT UNBLOCK. */
+static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct waiter *all; /* all_lock */
 
 /* ---- Answers ---- */
 
@@ -52,15 +62,47 @@ static void answer_change(struct session *session, void *arg)
     session->flags |= SESSION_CLOSE_AFTER_REPLY;
 }
 
+static void answer_unblocked(struct session *session, void *arg)
+{
+    if (session)
+        reply_error(&session->reply, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
+}
+
+/* From now on nobody unblocks it; says whether somebody has. */
+static enum unblocked take_out(struct waiter *waiter)
+{
+    pthread_mutex_lock(&all_lock);
+    *waiter->previous_of_all = waiter->next_of_all;
+    if (waiter->next_of_all)
+        waiter->next_of_all->previous_of_all = waiter->previous_of_all;
+    enum unblocked how = (enum unblocked)atomic_load(&waiter->unblocked);
+    pthread_mutex_unlock(&all_lock);
+    return how;
+}
+
+static void put_in(struct waiter *waiter)
+{
+    pthread_mutex_lock(&all_lock);
+    waiter->next_of_all = all;
+    waiter->previous_of_all = &all;
+    if (all)
+        all->previous_of_all = &waiter->next_of_all;
+    all = waiter;
+    pthread_mutex_unlock(&all_lock);
+}
+
 /* Whether it needs to wait no longer; it has been answered then. */
 static bool is_over(struct room *room, struct waiter *waiter, int64_t now)
 {
     bool changed = condition_all() & CONDITION_REPLICA;
     bool gone = !room->executor->find_session(room->executor, waiter->session_id);
     bool late = waiter->deadline && now >= waiter->deadline;
-    if (!changed && !gone && !late && !gate_wait(room->listener, waiter->offset, waiter->need))
+    if (!changed && !gone && !late && !atomic_load(&waiter->unblocked) &&
+        !gate_wait(room->listener, waiter->offset, waiter->need))
         return false;
-    if (changed)
+    if (take_out(waiter) == WITH_ERROR)
+        ticket_finish(waiter->ticket, answer_unblocked, NULL);
+    else if (changed)
         ticket_finish(waiter->ticket, answer_change, NULL);
     else
         ticket_finish(waiter->ticket, answer_count,
@@ -105,6 +147,22 @@ static void on_gate(void *context)
     room->executor->post(room->executor, on_letter, room);
 }
 
+/* Any thread. The room is looked through soon; the waiter stays until then, and answers so. */
+static bool unblock(uint64_t session_id, bool with_error)
+{
+    pthread_mutex_lock(&all_lock);
+    struct waiter *waiter = all;
+    while (waiter && (waiter->session_id != session_id || atomic_load(&waiter->unblocked)))
+        waiter = waiter->next_of_all;
+    if (waiter) {
+        struct executor *executor = waiter->room->executor;
+        atomic_store(&waiter->unblocked, with_error ? WITH_ERROR : AS_IF_LATE);
+        executor->post(executor, on_letter, waiter->room);
+    }
+    pthread_mutex_unlock(&all_lock);
+    return waiter != NULL;
+}
+
 static void on_time(evutil_socket_t fd, short what, void *arg)
 {
     look(arg);
@@ -145,6 +203,8 @@ static void enter(struct call *call, size_t need, int64_t timeout_ms)
     waiter->need = need;
     waiter->next = room->first;
     room->first = waiter;
+    waiter->room = room;
+    put_in(waiter);
     feed_request_acks(false);
     look(room);
 }
@@ -188,4 +248,5 @@ void wait_open(void)
 {
     info_register("clients", tell);
     periodic_add(look_regularly, true);
+    block_also(unblock);
 }
