@@ -5,6 +5,7 @@
 #include "server/type/list.h"
 #include "server/type/set.h"
 #include "server/type/stream.h"
+#include "server/type/zset.h"
 
 static void string_release(void *value, enum encoding encoding)
 {
@@ -43,7 +44,7 @@ static const struct type *const types[TYPE_COUNT] = {
     [TYPE_STRING] = &string_type,
     [TYPE_LIST] = &list_type,
     [TYPE_SET] = &set_type,
-    [TYPE_ZSET] = &none,
+    [TYPE_ZSET] = &zset_type,
     [TYPE_HASH] = &hash_type,
     [TYPE_MODULE] = &none,
     [TYPE_STREAM] = &stream_type,
