@@ -40,6 +40,11 @@
     FAMILY(list_pop_commands) \
     FAMILY(list_move_commands) \
     FAMILY(sort_commands)
+    FAMILY(zset_commands) \
+    FAMILY(zset_range_commands) \
+    FAMILY(zset_combine_commands) \
+    FAMILY(zset_pop_commands) \
+    FAMILY(zset_random_commands)
 
 #define COMMAND_FAMILY_DECLARE(name) extern const struct command name[];
 COMMAND_FAMILIES(COMMAND_FAMILY_DECLARE)

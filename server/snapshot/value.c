@@ -27,7 +27,8 @@ const struct value_form string_forms[] = {
     { 0 }
 };
 
-static const struct value_form *const families[] = { string_forms, list_forms, hash_forms, set_forms, stream_forms };
+static const struct value_form *const families[] = { string_forms, list_forms, hash_forms, set_forms,
+    stream_forms, zset_forms };
 
 enum { FAMILIES = sizeof(families) / sizeof(families[0]) };
 

@@ -24,6 +24,7 @@ extern const struct value_form hash_forms[];
 extern const struct value_form set_forms[];
 extern const struct value_form list_forms[];
 extern const struct value_form stream_forms[];
+extern const struct value_form zset_forms[];
 
 /* The entry is the caller's, or its slot's lock is held. */
 uint8_t value_type(const struct entry *entry);

@@ -198,6 +198,33 @@ void zset_shrink(struct zset *zset, const struct zset_limits *limits)
     *zset = (struct zset){ ENCODING_LISTPACK, pack };
 }
 
+static int compare_ranked(const void *a, const void *b)
+{
+    const struct ranked *one = a, *other = b;
+    if (one->score != other->score)
+        return one->score < other->score ? -1 : 1;
+    return zset_compare(ranked_member(one->item), ranked_member(other->item));
+}
+
+struct zset zset_from_dict(struct dict *members)
+{
+    struct zset zset = zset_create_large();
+    struct zset_large *large = large_of(&zset);
+    struct ranked *all = memory_alloc((members->count + 1) * sizeof(*all));
+    struct dict_iterator iterator = dict_iterate(members);
+    struct item *item;
+    size_t count = 0;
+    while ((item = dict_next(&iterator)))
+        all[count++] = (struct ranked){ zset_item_score(item), item };
+    qsort(all, count, sizeof(*all), compare_ranked);
+    for (size_t i = 0; i < count; i++)
+        ranking_insert(&large->ranking, all[i]);
+    free(all);
+    large->members = *members;
+    dict_init(members, RANKED_PREFIX);
+    return zset;
+}
+
 /* ---- Members ---- */
 
 bool zset_score(const struct zset *zset, struct bytes member, double *score)

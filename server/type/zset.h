@@ -37,6 +37,8 @@ extern const struct type zset_type;
  * one. */
 struct zset zset_create(const struct zset_limits *limits, size_t first_len);
 struct zset zset_create_large(void);
+/* Takes over a dictionary of items whose prefix is their score, which no other one shares. */
+struct zset zset_from_dict(struct dict *members);
 void zset_free(struct zset *zset);
 size_t zset_count(const struct zset *zset);
 /* Large becomes small where the limits allow it, and the other way round. */

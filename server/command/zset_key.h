@@ -1,0 +1,43 @@
+/* Sorted sets under keys, and the arguments that their commands share. All under the lock of the
+ * key's slot. */
+#ifndef SERVER_COMMAND_ZSET_KEY_H
+#define SERVER_COMMAND_ZSET_KEY_H
+
+#include "server/command/notify.h"
+#include "server/type/zset.h"
+
+/* As the configuration has them now. */
+struct zset_limits zset_key_limits(void);
+
+/* The sorted set that is there. Good until the key changes. */
+static inline struct zset zset_of(const struct key *key)
+{
+    return (struct zset){ key->entry->encoding, entry_value(key->entry) };
+}
+
+/* A change in place: begin, change the handle, end. `end` puts value and encoding back and removes
+ * the key where nothing is left (true); notifications are the caller's, before "del" comes from
+ * zset_key_notify_gone. */
+struct zset zset_key_begin(struct call *call, struct key *key);
+void zset_key_end(struct call *call, struct key *key, const struct zset *zset);
+/* Deletes the key where its sorted set is empty, and says so: "del". */
+void zset_key_delete_empty(struct call *call, struct key *key);
+
+/* Puts a result in the place of argv[index], whatever was there, tells `event`, and replies with
+ * the count; an empty one deletes what was there. Takes over the sorted set. */
+void zset_key_store(struct call *call, int index, struct zset *result, const char *event);
+
+/* --- Arguments. Each replies with an error where it returns false. --- */
+
+/* "value is not a valid float", or `error`. */
+bool zset_parse_double(struct call *call, struct bytes text, const char *error, double *value);
+/* An integer of at least `min`, which is 0 or 1; `error` where it is less, NULL: Redis's usual
+ * words. */
+bool zset_parse_count(
+    struct call *call, struct bytes text, int64_t min, const char *error, int64_t *value);
+bool zset_parse_scores(
+    struct call *call, struct bytes min, struct bytes max, struct zset_score_range *range);
+bool zset_parse_members(
+    struct call *call, struct bytes min, struct bytes max, struct zset_lex_range *range);
+
+#endif
