@@ -69,15 +69,10 @@ bool zset_parse_double(struct call *call, struct bytes text, const char *error, 
 bool zset_parse_count(
     struct call *call, struct bytes text, int64_t min, const char *error, int64_t *value)
 {
-    if (!number_parse(text, value)) {
-        reply_error(call->reply, "%s", error ? error : "value is not an integer or out of range");
-        return false;
-    }
-    if (*value < min) {
-        reply_error(call->reply, "%s", error ? error : "value is out of range, must be positive");
-        return false;
-    }
-    return true;
+    if (number_parse(text, value) && *value >= min)
+        return true;
+    reply_error(call->reply, "%s", error ? error : "value is out of range, must be positive");
+    return false;
 }
 
 /* ---- Ranges ---- */

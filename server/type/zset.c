@@ -335,9 +335,10 @@ bool zset_remove(struct zset *zset, struct bytes member)
     if (!is_small(zset))
         return large_remove(large_of(zset), member);
     const unsigned char *at = zset_pack_find(zset->value, member);
-    if (at)
-        zset->value = listpack_remove(zset->value, &at, 2);
-    return at;
+    if (!at)
+        return false;
+    zset->value = listpack_remove(zset->value, &at, 2);
+    return true;
 }
 
 /* ---- Ranges ---- */
