@@ -44,7 +44,9 @@
     FAMILY(zset_range_commands) \
     FAMILY(zset_combine_commands) \
     FAMILY(zset_pop_commands) \
-    FAMILY(zset_random_commands)
+    FAMILY(zset_random_commands) \
+    FAMILY(geo_commands) \
+    FAMILY(geo_search_commands)
 
 #define COMMAND_FAMILY_DECLARE(name) extern const struct command name[];
 COMMAND_FAMILIES(COMMAND_FAMILY_DECLARE)

@@ -9,164 +9,142 @@
 
 /* ---- ZADD ---- */
 
-struct add {
-    unsigned conditions; /* enum zset_condition */
-    bool changes;        /* CH */
-    int first;           /* argument with the first score */
-    int count;           /* pairs */
-    double now;          /* the score of the last member */
-    size_t added, changed, processed;
-};
-
-static bool is_contradictory(struct call *call, const struct add *add)
+static bool is_contradictory(struct call *call, unsigned conditions, int count)
 {
-    unsigned conditions = add->conditions;
     bool absent = conditions & ZSET_ABSENT, greater = conditions & ZSET_GREATER,
          less = conditions & ZSET_LESS;
     if (absent && conditions & ZSET_PRESENT)
         reply_error(call->reply, "XX and NX options at the same time are not compatible");
     else if ((greater && absent) || (less && absent) || (greater && less))
         reply_error(call->reply, "GT, LT, and/or NX options at the same time are not compatible");
-    else if (conditions & ZSET_BY && add->count > 1)
+    else if (conditions & ZSET_BY && count > 1)
         reply_error(call->reply, "INCR option supports a single increment-element pair");
     else
         return false;
     return true;
 }
 
-static bool parse_words(struct call *call, struct add *add)
+/* Whether the argument is one of ZADD's words, which is noted then. */
+static bool parse_word(struct bytes word, struct zset_addition *addition)
 {
     static const struct {
         const char *word;
         unsigned condition;
     } words[] = { { "NX", ZSET_ABSENT }, { "XX", ZSET_PRESENT }, { "GT", ZSET_GREATER },
         { "LT", ZSET_LESS }, { "INCR", ZSET_BY }, { "CH", 0 } };
-    enum { WORDS = sizeof(words) / sizeof(words[0]) };
-    for (add->first = 2; add->first < call->argc; add->first++) {
-        struct bytes word = call->argv[add->first];
-        unsigned i = 0;
-        while (i < WORDS && !bytes_is(word, words[i].word))
-            i++;
-        if (i == WORDS)
-            break;
-        add->conditions |= words[i].condition;
-        add->changes |= words[i].condition == 0;
-    }
-    add->count = (call->argc - add->first) / 2;
-    if (add->count == 0 || (call->argc - add->first) % 2) {
-        call_error_syntax(call);
-        return false;
-    }
-    return !is_contradictory(call, add);
-}
-
-enum { SCORES_INLINE = 32 };
-
-/* All scores, before anything is changed; `room` or memory that the caller frees. NULL: one is no
- * number. */
-static double *parse_scores(struct call *call, const struct add *add, double *room)
-{
-    double *scores =
-        add->count <= SCORES_INLINE ? room : memory_alloc((size_t)add->count * sizeof(*scores));
-    for (int i = 0; i < add->count; i++) {
-        if (!zset_parse_double(call, call->argv[add->first + i * 2], NULL, &scores[i])) {
-            if (scores != room)
-                free(scores);
-            return NULL;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (bytes_is(word, words[i].word)) {
+            addition->conditions |= words[i].condition;
+            addition->changes |= words[i].condition == 0;
+            return true;
         }
     }
-    return scores;
+    return false;
 }
 
-/* False: a sum would be no number; then nothing after it is done, and no reply but the error. */
-static bool add_members(struct call *call, struct add *add, struct zset *zset, const double *scores)
+/* False: a sum would be no number; nothing has been done then, for a sum comes alone. */
+static bool add_members(struct call *call, struct zset_addition *addition, struct zset *zset)
 {
     struct zset_limits limits = zset_key_limits();
-    for (int i = 0; i < add->count; i++) {
-        enum zset_outcome outcome = zset_add(zset, call->argv[add->first + 1 + i * 2], scores[i],
-            add->conditions, &limits, &add->now);
+    for (int i = 0; i < addition->count; i++) {
+        enum zset_outcome outcome = zset_add(zset, addition->members[i * addition->stride],
+            addition->scores[i], addition->conditions, &limits, &addition->now);
         if (outcome == ZSET_NAN) {
             reply_error(call->reply, "resulting score is not a number (NaN)");
             return false;
         }
-        add->added += outcome == ZSET_ADDED;
-        add->changed += outcome == ZSET_CHANGED;
-        add->processed += outcome != ZSET_REFUSED;
+        addition->added += outcome == ZSET_ADDED;
+        addition->changed += outcome == ZSET_CHANGED;
+        addition->processed += outcome != ZSET_REFUSED;
     }
     return true;
 }
 
-static void add_reply(struct call *call, const struct add *add)
+static void add_reply(struct call *call, const struct zset_addition *addition)
 {
-    if (!(add->conditions & ZSET_BY))
-        reply_integer(
-            call->reply, (int64_t)(add->changes ? add->added + add->changed : add->added));
-    else if (add->processed)
-        reply_double(call->reply, add->now);
+    size_t count = addition->added + (addition->changes ? addition->changed : 0);
+    if (!(addition->conditions & ZSET_BY))
+        reply_integer(call->reply, (int64_t)count);
+    else if (addition->processed)
+        reply_double(call->reply, addition->now);
     else
         reply_null(call->reply);
 }
 
-static const char *add_event(const struct add *add)
+static void add_to_new(struct call *call, struct zset_addition *addition, struct key *key)
 {
-    return add->conditions & ZSET_BY ? "zincr" : "zadd";
-}
-
-static void add_to_new(struct call *call, struct add *add, struct key *key, const double *scores)
-{
-    if (add->conditions & ZSET_PRESENT) {
-        add_reply(call, add);
-        return;
-    }
     struct zset_limits limits = zset_key_limits();
-    struct zset zset = zset_create(&limits, call->argv[add->first + 1].len);
-    add_members(call, add, &zset, scores); /* no sum, no NaN */
+    struct zset zset = zset_create(&limits, addition->members[0].len);
+    add_members(call, addition, &zset); /* no sum, no NaN */
     key_set(call, key,
         entry_create_value(key->name, TYPE_ZSET, zset.encoding, zset.value, ENTRY_NO_EXPIRY));
-    add_reply(call, add);
-    key_notify(call, key, NOTIFY_ZSET, add_event(add));
+    add_reply(call, addition);
 }
 
-static void add_to(struct call *call, struct add *add, struct key *key, const double *scores)
+static void add_to(struct call *call, struct zset_addition *addition, struct key *key)
 {
     struct zset zset = zset_key_begin(call, key);
-    bool ok = add_members(call, add, &zset, scores);
+    if (add_members(call, addition, &zset))
+        add_reply(call, addition);
     entry_set_value(key->entry, zset.value);
     key->entry->encoding = zset.encoding;
-    if (ok)
-        add_reply(call, add);
-    if (add->added || add->changed) {
+    if (addition->added || addition->changed)
         key_did_change(call, key);
-        key_notify(call, key, NOTIFY_ZSET, add_event(add));
-    }
 }
 
-static void add_parsed(struct call *call, struct add *add)
+bool zset_key_add(struct call *call, struct zset_addition *addition)
 {
-    double room[SCORES_INLINE], *scores = parse_scores(call, add, room);
     struct key key;
     bool wrong;
-    if (!scores)
-        return;
     if (key_write_type(call, 1, TYPE_ZSET, &key, &wrong))
-        add_to(call, add, &key, scores);
+        add_to(call, addition, &key);
+    else if (!wrong && addition->conditions & ZSET_PRESENT)
+        add_reply(call, addition);
     else if (!wrong)
-        add_to_new(call, add, &key, scores);
+        add_to_new(call, addition, &key);
+    bool changed = addition->added || addition->changed;
+    if (changed)
+        key_notify(call, &key, NOTIFY_ZSET, addition->conditions & ZSET_BY ? "zincr" : "zadd");
+    return changed;
+}
+
+/* Score and member in turn, from that argument on. All scores are read before anything changes. */
+static void add_pairs(struct call *call, struct zset_addition *addition, int first)
+{
+    enum { ROOM = 32 };
+    double room[ROOM];
+    double *scores =
+        addition->count <= ROOM ? room : memory_alloc((size_t)addition->count * sizeof(*scores));
+    bool ok = true;
+    for (int i = 0; i < addition->count && ok; i++)
+        ok = zset_parse_double(call, call->argv[first + i * 2], NULL, &scores[i]);
+    if (ok) {
+        addition->scores = scores;
+        addition->members = &call->argv[first + 1];
+        addition->stride = 2;
+        zset_key_add(call, addition);
+    }
     if (scores != room)
         free(scores);
 }
 
 static void zadd(struct call *call)
 {
-    struct add add = { 0 };
-    if (parse_words(call, &add))
-        add_parsed(call, &add);
+    struct zset_addition addition = { 0 };
+    int first = 2;
+    while (first < call->argc && parse_word(call->argv[first], &addition))
+        first++;
+    addition.count = (call->argc - first) / 2;
+    if (addition.count == 0 || (call->argc - first) % 2)
+        call_error_syntax(call);
+    else if (!is_contradictory(call, addition.conditions, addition.count))
+        add_pairs(call, &addition, first);
 }
 
 static void zincrby(struct call *call)
 {
-    struct add add = { .conditions = ZSET_BY, .first = 2, .count = 1 };
-    add_parsed(call, &add);
+    struct zset_addition addition = { .conditions = ZSET_BY, .count = 1 };
+    add_pairs(call, &addition, 2);
 }
 
 /* ---- ZREM ---- */

@@ -23,6 +23,21 @@ void zset_key_end(struct call *call, struct key *key, const struct zset *zset);
 /* Deletes the key where its sorted set is empty, and says so: "del". */
 void zset_key_delete_empty(struct call *call, struct key *key);
 
+/* Members to add, or to give other scores. */
+struct zset_addition {
+    unsigned conditions; /* enum zset_condition */
+    bool changes;        /* CH: the reply counts members whose scores changed, too */
+    const double *scores;
+    const struct bytes *members; /* [0], [stride], [2 * stride] ... */
+    int stride, count;           /* count > 0 */
+    /* Filled in: */
+    double now; /* the score of the last member */
+    size_t added, changed, processed;
+};
+
+/* Adds to argv[1] and replies as ZADD does. Returns whether anything changed. */
+bool zset_key_add(struct call *call, struct zset_addition *addition);
+
 /* Puts a result in the place of argv[index], whatever was there, tells `event`, and replies with
  * the count; an empty one deletes what was there. Takes over the sorted set. */
 void zset_key_store(struct call *call, int index, struct zset *result, const char *event);
