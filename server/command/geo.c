@@ -218,7 +218,7 @@ static const struct command_arg unit_args[] = { TOKEN("m", "M"), TOKEN("km", "KM
 
 const struct command geo_commands[] = {
     { "geoadd", geoadd, -5, CMD_WRITE | CMD_DENYOOM, KEYS(ONE_KEY(KEY_RW | KEY_UPDATE)),
-        .group = "geo", .since = "3.2.0",
+        .group = "geo", .member = 4, .since = "3.2.0",
         .complexity = "O(log(N)) for each member, N members in the sorted set",
         .summary = "Adds members with their places to a geo index",
         .history = HISTORY({ "6.2.0", "Added the `CH`, `NX` and `XX` options." }),
@@ -228,16 +228,16 @@ const struct command geo_commands[] = {
             { "longitude_latitude_member", ARG_BLOCK, ARG_MULTIPLE, NULL, 0, NULL,
                 longitude_latitude_member_args }) },
     { "geodist", geodist, -4, CMD_READONLY, KEYS(ONE_KEY(KEY_RO | KEY_ACCESS)), .group = "geo",
-        .since = "3.2.0", .complexity = "O(1)",
+        .member = 2, .since = "3.2.0", .complexity = "O(1)",
         .summary = "Returns how far two members are from each other",
         .args = ARGS(KEY_ARG, ARG("member1", ARG_STRING), ARG("member2", ARG_STRING),
             CHOICE("unit", ARG_OPTIONAL, unit_args)) },
     { "geohash", geohash, -2, CMD_READONLY, KEYS(ONE_KEY(KEY_RO | KEY_ACCESS)), .group = "geo",
-        .since = "3.2.0", .complexity = "O(M), M members asked for",
+        .member = 2, .since = "3.2.0", .complexity = "O(M), M members asked for",
         .summary = "Returns the geohashes of members as text",
         .args = ARGS(KEY_ARG, ARG_MANY("member", ARG_STRING)) },
     { "geopos", geopos, -2, CMD_READONLY, KEYS(ONE_KEY(KEY_RO | KEY_ACCESS)), .group = "geo",
-        .since = "3.2.0", .complexity = "O(M), M members asked for",
+        .member = 2, .since = "3.2.0", .complexity = "O(M), M members asked for",
         .summary = "Returns the places of members",
         .args = ARGS(KEY_ARG, ARG_MANY("member", ARG_STRING)) },
     { 0 }

@@ -1,8 +1,12 @@
 /* Taking members from either end: ZPOPMIN, ZPOPMAX, ZMPOP, and those that wait for one: BZPOPMIN,
  * BZPOPMAX, BZMPOP. */
+#include "server/command/block.h"
 #include "server/command/families.h"
 #include "server/command/rows.h"
 #include "server/command/zset_key.h"
+
+#include "common/memory.h"
+#include <stdlib.h>
 
 enum pop_end { POP_MIN, POP_MAX };
 
@@ -131,23 +135,87 @@ static void effect(
     call_effect(call, argv, counted ? 3 : 2);
 }
 
+/* Finds the first of the keys that is a sorted set. False where there is none, or one before it is
+ * something else: then the error has been written, and *wrong set. */
+static bool find_first(struct call *call, int first, int keys, struct key *key, bool *wrong)
+{
+    *wrong = false;
+    for (int i = first; i < first + keys && !*wrong; i++) {
+        if (!block_passes_over(call, i) && key_write_type(call, i, TYPE_ZSET, key, wrong))
+            return true;
+    }
+    return false;
+}
+
+/* False: nothing was there, and nothing has been replied unless *wrong. */
+static bool pop_first(struct call *call, const struct pop_many *many, bool *wrong)
+{
+    struct key key;
+    if (!find_first(call, many->first, many->keys, &key, wrong))
+        return false;
+    size_t count = pop(call, &key, many->end, (size_t)many->count, POP_MANY);
+    effect(call, &key, many->end, count, true);
+    return true;
+}
+
 static void zmpop(struct call *call)
 {
     struct pop_many many;
+    bool wrong;
+    if (parse_many(call, 1, &many) && !pop_first(call, &many, &wrong) && !wrong)
+        reply_null_array(call->reply);
+}
+
+/* ---- Those that wait ---- */
+
+static void wait_for_keys(struct call *call, int first, int keys, int64_t timeout_ms)
+{
+    int *positions = memory_alloc((size_t)keys * sizeof(*positions));
+    for (int i = 0; i < keys; i++)
+        positions[i] = first + i;
+    block_on_keys(call, &(struct block_wish){ .positions = positions,
+                            .count = keys,
+                            .type = TYPE_ZSET,
+                            .timeout_ms = timeout_ms,
+                            .nothing = BLOCK_NULL_ARRAY });
+    free(positions);
+}
+
+static void blocking_pop(struct call *call, enum pop_end end)
+{
     struct key key;
     bool wrong;
-    if (!parse_many(call, 1, &many))
+    int64_t timeout_ms;
+    int keys = call->argc - 2;
+    if (!block_timeout_seconds(call, call->argc - 1, &timeout_ms))
         return;
-    for (int i = 0; i < many.keys; i++) {
-        if (key_write_type(call, many.first + i, TYPE_ZSET, &key, &wrong)) {
-            size_t count = pop(call, &key, many.end, (size_t)many.count, POP_MANY);
-            effect(call, &key, many.end, count, true);
-            return;
-        }
-        if (wrong)
-            return;
+    if (find_first(call, 1, keys, &key, &wrong)) {
+        pop(call, &key, end, 1, POP_KEYED);
+        effect(call, &key, end, 1, false);
+    } else if (!wrong) {
+        wait_for_keys(call, 1, keys, timeout_ms);
     }
-    reply_null_array(call->reply);
+}
+
+static void bzpopmin(struct call *call)
+{
+    blocking_pop(call, POP_MIN);
+}
+
+static void bzpopmax(struct call *call)
+{
+    blocking_pop(call, POP_MAX);
+}
+
+static void bzmpop(struct call *call)
+{
+    struct pop_many many;
+    int64_t timeout_ms;
+    bool wrong;
+    if (!block_timeout_seconds(call, 1, &timeout_ms) || !parse_many(call, 2, &many))
+        return;
+    if (!pop_first(call, &many, &wrong) && !wrong)
+        wait_for_keys(call, many.first, many.keys, timeout_ms);
 }
 
 /* ---- The table ---- */
@@ -155,6 +223,32 @@ static void zmpop(struct call *call)
 static const struct command_arg where_args[] = { TOKEN("min", "MIN"), TOKEN("max", "MAX"), { 0 } };
 
 const struct command zset_pop_commands[] = {
+    { "bzmpop", bzmpop, -5, CMD_WRITE | CMD_BLOCKING | CMD_MOVABLE_KEYS,
+        KEYS({ KEY_BEGIN_INDEX, KEY_RW | KEY_ACCESS | KEY_DELETE, 2, NULL, KEY_FIND_KEYNUM, 0, 1, 0,
+            0, 1, NULL }),
+        .group = "sorted-set", .since = "7.0.0",
+        .complexity = "O(K+M*log(N)), K keys named, M members removed of N",
+        .summary = "Removes and returns the lowest or highest members of the first sorted set that "
+                   "has any, or waits for one",
+        .args =
+            ARGS(ARG("timeout", ARG_DOUBLE), ARG("numkeys", ARG_INTEGER), ARG_MANY("key", ARG_KEY),
+                CHOICE("where", 0, where_args), OPTION("count", ARG_INTEGER, "COUNT", NULL)) },
+    { "bzpopmax", bzpopmax, -3, CMD_WRITE | CMD_NOSCRIPT | CMD_BLOCKING | CMD_FAST,
+        KEYS(KEYS_AT(1, KEY_RW | KEY_ACCESS | KEY_DELETE, -2)), .group = "sorted-set",
+        .since = "5.0.0", .complexity = "O(K+log(N)), K keys named, N members",
+        .summary = "Removes and returns the member with the highest score of the first sorted set "
+                   "that has any, or waits for one",
+        .history =
+            HISTORY({ "6.0.0", "`timeout` is interpreted as a double instead of an integer." }),
+        .args = ARGS(ARG_MANY("key", ARG_KEY), ARG("timeout", ARG_DOUBLE)) },
+    { "bzpopmin", bzpopmin, -3, CMD_WRITE | CMD_NOSCRIPT | CMD_BLOCKING | CMD_FAST,
+        KEYS(KEYS_AT(1, KEY_RW | KEY_ACCESS | KEY_DELETE, -2)), .group = "sorted-set",
+        .since = "5.0.0", .complexity = "O(K+log(N)), K keys named, N members",
+        .summary = "Removes and returns the member with the lowest score of the first sorted set "
+                   "that has any, or waits for one",
+        .history =
+            HISTORY({ "6.0.0", "`timeout` is interpreted as a double instead of an integer." }),
+        .args = ARGS(ARG_MANY("key", ARG_KEY), ARG("timeout", ARG_DOUBLE)) },
     { "zmpop", zmpop, -4, CMD_WRITE | CMD_MOVABLE_KEYS,
         KEYS({ KEY_BEGIN_INDEX, KEY_RW | KEY_ACCESS | KEY_DELETE, 1, NULL, KEY_FIND_KEYNUM, 0, 1, 0,
             0, 1, NULL }),

@@ -3,6 +3,7 @@
 #include "server/snapshot/value.h"
 
 #include "server/config.h"
+#include "server/snapshot/ziplist.h"
 #include "server/type/zset.h"
 
 #include <endian.h>
@@ -177,7 +178,18 @@ static struct entry *read_pack(
     return entry_of_pack(listpack_from(bytes), key, error);
 }
 
+static struct entry *read_ziplist(
+    struct rdb_reader *reader, const struct rdb_key *key, struct error *error)
+{
+    struct bytes bytes;
+    struct listpack *pack;
+    if (!rdb_read_string(reader, &bytes, error) || !ziplist_to_listpack(bytes, &pack, error))
+        return NULL;
+    return entry_of_pack(pack, key, error);
+}
+
 const struct value_form zset_forms[] = { { RDB_TYPE_ZSET_LISTPACK, TYPE_ZSET,
                                              1u << ENCODING_LISTPACK, write_pack, read_pack },
     { RDB_TYPE_ZSET_2, TYPE_ZSET, 1u << ENCODING_SKIPLIST, write_members, read_binary },
+    { RDB_TYPE_ZSET_ZIPLIST, TYPE_ZSET, 0, NULL, read_ziplist },
     { RDB_TYPE_ZSET, TYPE_ZSET, 0, NULL, read_text }, { 0 } };

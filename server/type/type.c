@@ -69,6 +69,8 @@ const struct type *type_of(enum type_id id)
 
 const struct dict *type_dict(enum type_id id, enum encoding encoding, const void *value)
 {
+    if (id == TYPE_ZSET && encoding == ENCODING_SKIPLIST)
+        return &((const struct zset_large *)value)->members;
     if (encoding != ENCODING_HASHTABLE)
         return NULL;
     if (id == TYPE_SET)
