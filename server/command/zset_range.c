@@ -142,10 +142,14 @@ static void reply_span(
     }
 }
 
-static void store_span(struct call *call, const struct zset *zset, struct zset_span span)
+/* What is known to be large is made large at once: a score of -0 lives through that, while a
+ * listpack would make it 0. As redis-server does it, where it knows. */
+static void store_span(
+    struct call *call, const struct zset *zset, struct zset_span span, const struct range *range)
 {
     struct zset_limits limits = zset_key_limits();
-    struct zset result = zset_create(&limits, 0);
+    bool large = range->by == BY_RANK && span.end - span.first > limits.entries;
+    struct zset result = large ? zset_create_large() : zset_create(&limits, 0);
     struct zset_cursor cursor;
     struct zset_element element;
     double now;
@@ -173,7 +177,7 @@ static void run(struct call *call, struct range range)
         span = span_of(&zset, &range);
     }
     if (range.store)
-        store_span(call, &zset, span);
+        store_span(call, &zset, span, &range);
     else
         reply_span(call, &zset, span, &range);
 }

@@ -26,8 +26,9 @@ enum {
 /* What is drawn: words in capitals as they are, and
  *   k a key, j another of the same slot, v a value, w a short value, i an integer, f a float, o an
  * offset s seconds, m milliseconds (from now, large), a and b the same as a moment, p a moment that
- * has passed, n the offset of a bit, x a bit, y a type of BITFIELD, h a hash, l a list, t a set,
- * q a stream (for these: one of few of the slot), d a field or member, u an ID of an entry */
+ * has passed, n the offset of a bit, x a bit, y a type of BITFIELD, h a hash, l a list, t a set, z a
+ * sorted set, r one whose scores are 0, q a stream (for all: one of few of the slot), d a field or
+ * member, c a score, u an ID of an entry */
 enum { EXACT, TIMED, UNORDERED, PAIRS, DEEP };
 struct form {
     const char *words;
@@ -306,6 +307,71 @@ static const struct form forms[] = {
     { "RENAME l l", 1, 0, 0 },
     { "COPY l l REPLACE", 2, 0, 0 },
     { "TYPE l", 1, 0, 0 },
+    { "ZADD z c d", 6, 0, 0 },
+    { "ZADD z c d c d c d", 4, 0, 0 },
+    { "ZADD z NX c d", 1, 0, 0 },
+    { "ZADD z XX CH c d c d", 2, 0, 0 },
+    { "ZADD z GT CH c d", 1, 0, 0 },
+    { "ZADD z LT c d c d", 1, 0, 0 },
+    { "ZADD z INCR c d", 2, 0, 0 },
+    { "ZADD z NX INCR c d", 1, 0, 0 },
+    { "ZADD k c d", 1, 0, 0 },
+    { "ZINCRBY z c d", 3, 0, 0 },
+    { "ZREM z d", 3, 0, 0 },
+    { "ZREM z d d d d d", 2, 0, 0 },
+    { "ZCARD z", 1, 0, 0 },
+    { "ZSCORE z d", 3, 0, 0 },
+    { "ZMSCORE z d d d", 1, 0, 0 },
+    { "ZRANK z d", 2, 0, 0 },
+    { "ZREVRANK z d", 2, 0, 0 },
+    { "ZCOUNT z c c", 2, 0, 0 },
+    { "ZRANGE z o o", 2, 0, 0 },
+    { "ZRANGE z o o WITHSCORES", 2, 0, 0 },
+    { "ZRANGE z 0 -1 WITHSCORES", 2, 0, 0 },
+    { "ZREVRANGE z o o WITHSCORES", 1, 0, 0 },
+    { "ZRANGE z o o REV", 1, 0, 0 },
+    { "ZRANGE z c c BYSCORE LIMIT o o", 1, 0, 0 },
+    { "ZRANGEBYSCORE z c c WITHSCORES", 2, 0, 0 },
+    { "ZRANGEBYSCORE z -inf c LIMIT o o", 1, 0, 0 },
+    { "ZREVRANGEBYSCORE z c -inf WITHSCORES LIMIT o o", 1, 0, 0 },
+    { "ZREMRANGEBYRANK z o o", 1, 0, 0 },
+    { "ZREMRANGEBYSCORE z c c", 1, 0, 0 },
+    { "ZADD r 0 d 0 d", 3, 0, 0 },
+    { "ZLEXCOUNT r - +", 1, 0, 0 },
+    { "ZLEXCOUNT r [m1 (m7", 1, 0, 0 },
+    { "ZRANGEBYLEX r [1 [m5", 1, 0, 0 },
+    { "ZREVRANGEBYLEX r [m7 (2 LIMIT o o", 1, 0, 0 },
+    { "ZREMRANGEBYLEX r [1 (4", 1, 0, 0 },
+    { "ZPOPMIN z", 1, 0, 0 },
+    { "ZPOPMAX z", 1, 0, 0 },
+    { "ZPOPMIN z o", 1, 0, 0 },
+    { "ZMPOP 2 z z MIN", 1, 0, 0 },
+    { "ZMPOP 1 z MAX COUNT o", 1, 0, 0 },
+    { "BZPOPMIN z 0.001", 1, 0, 1 },
+    { "ZRANGESTORE z z o o", 1, 0, 0 },
+    { "ZRANGESTORE z z c c BYSCORE", 1, 0, 0 },
+    { "ZUNIONSTORE z 2 z z", 2, 0, 0 },
+    { "ZUNIONSTORE z 3 z t z WEIGHTS 1 2 -0.5 AGGREGATE MAX", 2, 0, 0 },
+    { "ZINTERSTORE z 2 z z AGGREGATE MIN", 1, 0, 0 },
+    { "ZINTERSTORE z 2 z t", 1, 0, 0 },
+    { "ZDIFFSTORE z 2 z z", 1, 0, 0 },
+    { "ZUNION 2 z t WITHSCORES", 1, 0, 0 },
+    { "ZINTER 2 z z WITHSCORES", 1, 0, 0 },
+    { "ZDIFF 2 z t WITHSCORES", 1, 0, 0 },
+    { "ZINTERCARD 2 z z LIMIT o", 1, 0, 0 },
+    { "ZRANDMEMBER z 1000 WITHSCORES", 1, 0, 0 },
+    { "ZSCAN z 0 COUNT 1000", 1, DEEP, 1 },
+    { "OBJECT ENCODING z", 4, 0, 0 },
+    { "OBJECT ENCODING r", 1, 0, 0 },
+    { "DEL z", 1, 0, 0 },
+    { "RENAME z z", 1, 0, 0 },
+    { "COPY z z REPLACE", 1, 0, 0 },
+    { "EXPIRE z s", 1, 0, 0 },
+    { "GEOADD z 13.36 38.11 d -70.5 c d", 2, 0, 0 },
+    { "GEOPOS z d d", 1, 0, 0 },
+    { "GEOHASH z d d", 1, 0, 0 },
+    { "GEODIST z d d km", 1, 0, 0 },
+    { "GEOSEARCH z FROMMEMBER d BYRADIUS 2000 km", 1, 0, 0 },
 };
 
 struct draw {
@@ -377,6 +443,17 @@ static void draw_member(struct draw *draw, struct buffer *out)
         buffer_printf(out, "%0*d", 20 + (int)number % 2, 1);
 }
 
+/* Scores: few different ones, so that they tie. */
+static void draw_score(struct draw *draw, struct buffer *out)
+{
+    static const char *const odd[] = { "inf", "-inf", "0.1", "-0", "1e17", "4503599627370497",
+        "1e-300", "0.30000000000000004", "nan", "x", "(3", "9223372036854775807" };
+    if (below(draw, 12) == 0)
+        buffer_append_text(out, ONE_OF(draw, odd));
+    else
+        buffer_printf(out, "%d%s", (int)below(draw, 30) - 5, below(draw, 3) ? "" : ".5");
+}
+
 static void draw_word(struct draw *draw, const char *word, int key, struct buffer *out)
 {
     static const char *const tags[] = { "{a}", "{a}", "{b}" };
@@ -387,9 +464,14 @@ static void draw_word(struct draw *draw, const char *word, int key, struct buffe
     case 'j':
         buffer_printf(out, "%s%d", tags[key % 3], (int)below(draw, KEYS / 3) * 3 + key % 3);
         break;
+    case 'c':
+        draw_score(draw, out);
+        break;
     case 'h':
     case 'l':
     case 't':
+    case 'r':
+    case 'z':
         buffer_printf(out, "%s%c%d", tags[key % 3], word[0], (int)below(draw, 4));
         break;
     case 'q':
@@ -471,6 +553,12 @@ static bool needs_count(const struct form *form)
     return strstr(form->words, "RAND") != NULL || strncmp(form->words, "SPOP", 4) == 0;
 }
 
+/* A word more makes it a command of Redis 7.2. */
+static bool takes_more(const struct form *form)
+{
+    return strstr(form->words, "RANK z") != NULL;
+}
+
 /* One command into the buffer; now and then with a word too many or too few. */
 static const struct form *draw_command(struct draw *draw, struct buffer *out)
 {
@@ -483,7 +571,7 @@ static const struct form *draw_command(struct draw *draw, struct buffer *out)
     for (char *word = strtok_r(words, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest))
         draw_word(draw, word, key, &values[count++]);
     uint64_t odd = below(draw, 60);
-    if (odd == 0)
+    if (odd == 0 && !takes_more(form))
         draw_word(draw, "w", key, &values[count++]);
     size_t sent = odd == 1 && count > 1 && !needs_count(form) ? count - 1 : count;
     resp_write_array(out, sent);
@@ -598,6 +686,8 @@ static void run(int protocol)
             side == 0 ? "redis-server" : NULL, "cluster-enabled yes\ncluster-node-timeout 500\n"
                                             "hash-max-listpack-entries 6\n"
                                             "hash-max-listpack-value 20\n"
+                                            "zset-max-listpack-entries 6\n"
+                                            "zset-max-listpack-value 20\n"
                                             "set-max-intset-entries 6\n");
         node_expect(sides.node[side], "OK", "CLUSTER ADDSLOTSRANGE 0 16383");
     }
