@@ -13,7 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void set_limits(unsigned choice)
 {
     static const enum config_id small[] = { CONFIG_HASH_MAX_LISTPACK_ENTRIES,
-        CONFIG_HASH_MAX_LISTPACK_VALUE, CONFIG_SET_MAX_INTSET_ENTRIES };
+        CONFIG_HASH_MAX_LISTPACK_VALUE, CONFIG_SET_MAX_INTSET_ENTRIES,
+        CONFIG_ZSET_MAX_LISTPACK_ENTRIES, CONFIG_ZSET_MAX_LISTPACK_VALUE };
     for (size_t i = 0; i < sizeof(small) / sizeof(*small); i++)
         config_set_number(small[i], choice & 1u << i ? 3 : 512);
     config_set_number(CONFIG_LIST_MAX_LISTPACK_SIZE, choice & 8 ? 2 : -2);
