@@ -39,7 +39,7 @@
     FAMILY(list_commands) \
     FAMILY(list_pop_commands) \
     FAMILY(list_move_commands) \
-    FAMILY(sort_commands)
+    FAMILY(sort_commands) \
     FAMILY(zset_commands) \
     FAMILY(zset_range_commands) \
     FAMILY(zset_combine_commands) \

@@ -1,5 +1,5 @@
-/* Large hashes, sets and lists under many clients, while snapshots and full syncs take them: each
- * of these sees one moment, and nobody waits for them. */
+/* Large hashes, sets, lists and sorted sets under many clients, while snapshots and full syncs take
+ * them: each of these sees one moment, and nobody waits for them. */
 #include "tests/support/file.h"
 #include "tests/support/node.h"
 #include "tests/support/scratch.h"
@@ -37,7 +37,7 @@ static int queue_some(struct load *load, struct client *client)
 {
     char value[200];
     int a = below(load, FIELDS), b = below(load, FIELDS), m = below(load, MEMBERS);
-    switch (below(load, 8)) {
+    switch (below(load, 10)) {
     case 0:
     case 1:
         client_queue(client, "MULTI");
@@ -72,6 +72,19 @@ static int queue_some(struct load *load, struct client *client)
         client_queue(client, "LREM {x}lines %d %d", a % 5 - 2, m % 50);
         client_queue(client, "LTRIM {x}lines -1500 -1");
         return 5;
+    case 7: /* each has its twin, whose score is less by 1000000 */
+        client_queue(client, "MULTI");
+        client_queue(client, "ZADD {x}ranked %d up%d", 1000000 + m, a);
+        client_queue(client, "ZADD {x}ranked %d down%d", m, a);
+        client_queue(client, "ZINCRBY {x}ranked 3 up%d", b);
+        client_queue(client, "ZINCRBY {x}ranked 3 down%d", b);
+        client_queue(client, "EXEC");
+        return 6;
+    case 8:
+        client_queue(client, "ZUNIONSTORE {x}best 2 {x}ranked {x}left AGGREGATE MAX");
+        client_queue(client, "ZREMRANGEBYRANK {x}best %d %d", a, a + 300);
+        client_queue(client, "ZPOPMAX {x}best 5");
+        return 3;
     default:
         memset(value, 'v', sizeof(value));
         client_queue(client, "HSET {x}values f%d %b", a, value, (size_t)(1 + m % 200));
@@ -132,7 +145,9 @@ static void fill(struct client *client)
         client_queue(client, "RPUSH {x}front %d", i);
     for (int i = 0; i < 200; i++)
         client_queue(client, "RPUSH {x}lines %d", i);
-    for (int i = 0; i < FIELDS + MEMBERS + ELEMENTS + 200; i++)
+    for (int i = 0; i < FIELDS; i++)
+        client_queue(client, "ZADD {x}ranked %d up%d %d down%d", 1000000 + i, i, i, i);
+    for (int i = 0; i < FIELDS + MEMBERS + ELEMENTS + 200 + FIELDS; i++)
         freeReplyObject(client_next(client));
 }
 
@@ -146,6 +161,23 @@ static void count_elements(struct client *client, const char *key, int *times)
         times[number]++;
     }
     freeReplyObject(values);
+}
+
+/* The upper half in order is the lower one, by twins: in one moment, whatever has been added. */
+static void check_ranked(struct client *client)
+{
+    redisReply *all = client_ask(client, "ZRANGE {x}ranked 0 -1 WITHSCORES");
+    cr_assert_eq(all->elements, FIELDS * 4);
+    double before = -1, sum = 0;
+    for (size_t i = 0; i < all->elements; i += 2) {
+        double score = atof(all->element[i + 1]->str);
+        cr_expect_geq(score, before, "not in order");
+        before = score;
+        sum += all->element[i]->str[0] == 'u' ? score - 1000000 : -score;
+    }
+    cr_expect_eq(sum, 0, "the twins differ by %f: not one moment", sum);
+    freeReplyObject(all);
+    cr_expect_eq(client_integer(client, "ZCOUNT {x}ranked -inf +inf"), FIELDS * 2);
 }
 
 /* What holds at every moment holds in this node's data. */
@@ -168,6 +200,7 @@ static void check_moment(struct node *node)
     for (int i = 0; i < ELEMENTS; i++)
         wrong += times[i] != 1;
     cr_expect_eq(wrong, 0, "%d elements are not there once", wrong);
+    check_ranked(client);
 }
 
 static bool is_saved(struct node *node)
@@ -220,12 +253,14 @@ static void fill_million(struct client *client, const char *command, int per_com
 {
     enum { TOTAL = 1000000, AHEAD = 50 };
     int queued = 0;
-    bool is_hash = command[0] == 'H';
+    const char *format = command[0] == 'H'   ? " field:%d value:%d"
+                         : command[0] == 'Z' ? " %d member:%d"
+                                             : " member:%d";
     for (int at = 0; at < TOTAL; at += per_command) {
         struct buffer line = { 0 };
         buffer_append_text(&line, command);
         for (int i = at; i < at + per_command; i++)
-            buffer_printf(&line, is_hash ? " field:%d value:%d" : " member:%d", i, i);
+            buffer_printf(&line, format, i, i);
         buffer_terminate(&line);
         cr_assert(client_queue(client, line.data));
         buffer_free(&line);
@@ -246,8 +281,9 @@ static void fill_million(struct client *client, const char *command, int per_com
             client_text(client, "SADD {x}many new:%d", i_);                                        \
             client_text(client, "LSET {x}long %d changed", (i_ * 7919) % 1000000);                 \
             client_text(client, "LPUSH {x}long new:%d", i_);                                       \
+            client_text(client, "ZADD {x}ranks %d member:%d", i_, (i_ * 7919) % 1000000);          \
             client_text(client, "SET {x}small %d", i_);                                            \
-            int64_t took_ = (now_us() - start_) / 5000;                                            \
+            int64_t took_ = (now_us() - start_) / 6000;                                            \
             longest_ = took_ > longest_ ? took_ : longest_;                                        \
         }                                                                                          \
         longest_;                                                                                  \
@@ -261,8 +297,10 @@ Test(collections, a_million_members_stall_nobody)
     fill_million(node_client(node), "SADD {x}many", 100);
     fill_million(node_client(node), "RPUSH {x}long", 100);
     cr_expect_eq(node_integer(node, "LLEN {x}long"), 1000000);
+    fill_million(node_client(node), "ZADD {x}ranks", 100);
     cr_expect_eq(node_integer(node, "HLEN {x}million"), 1000000);
     cr_expect_eq(node_integer(node, "SCARD {x}many"), 1000000);
+    cr_expect_eq(node_integer(node, "ZCARD {x}ranks"), 1000000);
     int64_t start = now_ms();
     node_text(node, "BGSAVE");
     int64_t longest = longest_while(client, !is_saved(node)), took = now_ms() - start;
