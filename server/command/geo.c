@@ -46,7 +46,7 @@ static void effect(struct call *call, int first, const struct bytes *scores, int
     int argc = first + count * 2;
     struct bytes *argv = memory_alloc((size_t)argc * sizeof(*argv));
     memcpy(argv, call->argv, (size_t)first * sizeof(*argv));
-    argv[0] = BYTES("ZADD");
+    argv[0] = BYTES("zadd"); /* as redis-server writes it */
     for (int i = 0; i < count; i++) {
         argv[first + i * 2] = scores[i];
         argv[first + i * 2 + 1] = call->argv[first + i * 3 + 2];
