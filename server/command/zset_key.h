@@ -15,9 +15,8 @@ static inline struct zset zset_of(const struct key *key)
     return (struct zset){ key->entry->encoding, entry_value(key->entry) };
 }
 
-/* A change in place: begin, change the handle, end. `end` puts value and encoding back and removes
- * the key where nothing is left (true); notifications are the caller's, before "del" comes from
- * zset_key_notify_gone. */
+/* A change in place: begin, change the handle, end, which puts value and encoding back. Then come
+ * the notification and zset_key_delete_empty. */
 struct zset zset_key_begin(struct call *call, struct key *key);
 void zset_key_end(struct call *call, struct key *key, const struct zset *zset);
 /* Deletes the key where its sorted set is empty, and says so: "del". */

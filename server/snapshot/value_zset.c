@@ -152,8 +152,7 @@ static struct entry *read_binary(
 static struct entry *entry_of_pack(
     struct listpack *pack, const struct rdb_key *key, struct error *error)
 {
-    size_t longest;
-    if (!zset_pack_is_valid(pack, &longest)) {
+    if (!zset_pack_is_valid(pack)) {
         listpack_free(pack);
         error_set(error, "a sorted set is not in order, or not whole");
         return NULL;

@@ -125,7 +125,7 @@ static inline double zset_item_score(const struct item *item)
     return score;
 }
 /* Whether a valid listpack from elsewhere is a sorted set: pairs, scores that are numbers, in
- * order, no member twice. Fills in *longest, bytes of the longest member. */
-bool zset_pack_is_valid(const struct listpack *pack, size_t *longest);
+ * order, no member twice. */
+bool zset_pack_is_valid(const struct listpack *pack);
 
 #endif

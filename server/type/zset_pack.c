@@ -175,20 +175,18 @@ static bool has_duplicates(const struct listpack *pack, size_t count)
     return found;
 }
 
-bool zset_pack_is_valid(const struct listpack *pack, size_t *longest)
+bool zset_pack_is_valid(const struct listpack *pack)
 {
     size_t count = 0;
     double before = -INFINITY, score;
     char scratch[2][NUMBER_TEXT_MAX];
     struct bytes previous = { 0 };
-    *longest = 0;
     for (const unsigned char *at = listpack_first(pack); at; count++) {
         struct bytes member = listpack_get(at, scratch[count % 2]);
         at = listpack_next(pack, at);
         if (!at || !read_score(at, &score) || score < before ||
             (count > 0 && score == before && zset_compare(previous, member) >= 0))
             return false;
-        *longest = member.len > *longest ? member.len : *longest;
         previous = member;
         before = score;
         at = listpack_next(pack, at);
