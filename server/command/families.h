@@ -46,7 +46,8 @@
     FAMILY(zset_pop_commands) \
     FAMILY(zset_random_commands) \
     FAMILY(geo_commands) \
-    FAMILY(geo_search_commands)
+    FAMILY(geo_search_commands) \
+    /* the last line, so that a new row is one line */
 
 #define COMMAND_FAMILY_DECLARE(name) extern const struct command name[];
 COMMAND_FAMILIES(COMMAND_FAMILY_DECLARE)
