@@ -47,6 +47,7 @@ enum config_id {
     CONFIG_CLUSTER_ALLOW_REPLICA_MIGRATION,
     CONFIG_CLUSTER_REPLICA_NO_FAILOVER,
     CONFIG_CLUSTER_ALLOW_READS_WHEN_DOWN,
+    CONFIG_CLUSTER_ALLOW_PUBSUBSHARD_WHEN_DOWN,
     CONFIG_REPL_BACKLOG_SIZE,
     CONFIG_REPL_BACKLOG_TTL,
     CONFIG_REPL_TIMEOUT,             /* seconds */
@@ -78,6 +79,7 @@ enum config_id {
     CONFIG_LATENCY_TRACKING,
     CONFIG_ENABLE_DEBUG_COMMAND,     /* enum config_permission */
     CONFIG_ENABLE_PROTECTED_CONFIGS, /* enum config_permission */
+    CONFIG_TRACKING_TABLE_MAX_KEYS,
     CONFIG_LAZYFREE_LAZY_USER_FLUSH,
     CONFIG_SHUTDOWN_TIMEOUT, /* seconds */
     /* up to where a value keeps its packed encoding: members, and bytes of the longest */
@@ -111,6 +113,7 @@ enum config_id {
     CONFIG_CLUSTER_ANNOUNCE_IP,
     CONFIG_CLUSTER_ANNOUNCE_HOSTNAME,
     CONFIG_LATENCY_TRACKING_INFO_PERCENTILES, /* "50 99 99.9" */
+    CONFIG_NOTIFY_KEYSPACE_EVENTS, /* letters, as CONFIG GET shows them */
     CONFIG_COUNT
 };
 

@@ -9,6 +9,7 @@
 #include "server/command/dispatch.h"
 #include "server/command/expire.h"
 #include "server/command/latency.h"
+#include "server/command/pubsub.h"
 #include "server/command/slowlog.h"
 #include "server/config.h"
 #include "server/info.h"
@@ -73,6 +74,7 @@ static bool prepare(int argc, char **argv, struct error *error)
     slowlog_init();
     latency_init();
     info_init();
+    pubsub_init();
     dispatch_init(config_is(CONFIG_CLUSTER_ENABLED));
     config_on_change(CONFIG_REQUIREPASS, password_changed);
     return password_changed(CONFIG_REQUIREPASS, error);

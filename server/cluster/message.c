@@ -428,13 +428,24 @@ static void write_header(const struct message *message, char *at)
     at[AT_MARKS] = (char)marks;
 }
 
+static void write_light_header(const struct message *message, char *at)
+{
+    memcpy(at, "RCmb", 4);
+    put16(at + AT_VERSION, PROTOCOL_VERSION);
+    put16(at + AT_TYPE, (uint16_t)(message->type | LIGHT_TYPE_BIT));
+}
+
 void message_encode(const struct message *message, struct buffer *out)
 {
     size_t start = out->len;
-    buffer_reserve(out, MESSAGE_HEADER_SIZE);
-    memset(out->data + start, 0, MESSAGE_HEADER_SIZE);
-    write_header(message, out->data + start);
-    out->len += MESSAGE_HEADER_SIZE;
+    size_t header = message->light ? MESSAGE_LIGHT_HEADER_SIZE : MESSAGE_HEADER_SIZE;
+    buffer_reserve(out, header);
+    memset(out->data + start, 0, header);
+    if (message->light)
+        write_light_header(message, out->data + start);
+    else
+        write_header(message, out->data + start);
+    out->len += header;
     bodies[message->type].write(message, out);
     uint32_t len = htonl((uint32_t)(out->len - start));
     memcpy(out->data + start + AT_LENGTH, &len, sizeof(len));

@@ -184,11 +184,19 @@ void cluster_publish(
             payload.len);
         return;
     }
-    struct shared_bytes *bytes = encode(&message);
+    /* Each form is made for the first node that wants it. */
+    struct shared_bytes *full = NULL, *light = NULL;
     for (size_t i = 0; i < cluster->nodes.count; i++) {
         const struct cluster_node *node = cluster->nodes.items[i];
-        if (can_send_to(cluster, node) && (!sharded || shard_of(node) == shard_of(cluster->myself)))
-            send_on(cluster, node->link, message.type, bytes);
+        if (!can_send_to(cluster, node) ||
+            (sharded && shard_of(node) != shard_of(cluster->myself)))
+            continue;
+        message.light = node_has(node, NODE_LIGHT_HEADER);
+        struct shared_bytes **bytes = message.light ? &light : &full;
+        if (*bytes == NULL)
+            *bytes = encode(&message);
+        send_on(cluster, node->link, message.type, *bytes);
     }
-    shared_bytes_release(bytes);
+    shared_bytes_release(full);
+    shared_bytes_release(light);
 }

@@ -55,6 +55,21 @@ static struct {
     atomic_size_t link_memory;             /* bytes; read by any thread */
 } service;
 
+/* A message of a client. */
+struct outgoing {
+    struct outgoing *next;
+    bool sharded;
+    size_t channel_len, message_len;
+    char data[];
+};
+
+/* What the bus thread has not taken yet: it is woken for the first, and takes all. */
+static struct {
+    pthread_mutex_t mutex; /* guards first and last */
+    struct outgoing *first, **last;
+    atomic_bool has_others; /* there are nodes to send to; written by the bus thread */
+} post_office = { .mutex = PTHREAD_MUTEX_INITIALIZER, .last = &post_office.first };
+
 /* Unix time that never goes back. */
 static int64_t now_ms(void)
 {
@@ -137,9 +152,16 @@ static bool is_mine(enum slot_serving serving)
     return serving == SLOT_MINE || serving == SLOT_MIGRATING;
 }
 
+/* To anyone, as its owner or as the owner's replica. */
+static bool is_served(enum slot_serving serving)
+{
+    return is_mine(serving) || serving == SLOT_REPLICA;
+}
+
 /* Sets the fields of the slots that are gained, or of the others. */
 static void set_slots(const struct cluster_view *view, bool gained)
 {
+    struct slot_set left = { 0 };
     for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
         enum slot_serving serving = serving_of(view, slot);
         if (serving == service.serving[slot] || is_mine(serving) != gained)
@@ -148,8 +170,12 @@ static void set_slots(const struct cluster_view *view, bool gained)
         slot_lock_acquire(&field->lock);
         field->serving = (uint8_t)serving;
         slot_lock_release(&field->lock);
+        if (is_served(service.serving[slot]) && !is_served(serving))
+            slot_set_add(&left, slot);
         service.serving[slot] = (uint8_t)serving;
     }
+    if (!slot_set_is_empty(&left))
+        service.hooks->slots_left(&left);
 }
 
 /* Before slots become mine, as commands on them would be refused as a replica's. */
@@ -177,6 +203,7 @@ static void show(void)
     struct cluster_view *view = cluster_view_create(service.cluster, now_ms());
     bool changed = view->revision != service.revision;
     service.revision = view->revision;
+    atomic_store_explicit(&post_office.has_others, view->node_count > 1, memory_order_relaxed);
     if (changed)
         set_slots(view, true);
     publish(view);
@@ -405,6 +432,45 @@ void cluster_service_post(
     struct errand *errand = memory_alloc(sizeof(*errand));
     *errand = (struct errand){ NULL, fn, done, arg };
     mailbox_post(service.mailbox, run_errand, errand);
+}
+
+/* ---- Messages for other nodes ---- */
+
+static void send_messages(struct cluster *cluster, int64_t now, void *arg)
+{
+    pthread_mutex_lock(&post_office.mutex);
+    struct outgoing *each = post_office.first;
+    post_office.first = NULL;
+    post_office.last = &post_office.first;
+    pthread_mutex_unlock(&post_office.mutex);
+    for (struct outgoing *next; each; each = next) {
+        next = each->next;
+        cluster_publish(cluster, each->sharded, (struct bytes){ each->data, each->channel_len },
+            (struct bytes){ each->data + each->channel_len, each->message_len }, now);
+        free(each);
+        struct cluster_effect effect; /* one message's at a time: they need not all be kept */
+        while (cluster_next_effect(cluster, &effect))
+            effect_table[effect.kind](&effect);
+    }
+}
+
+void cluster_service_publish(bool sharded, struct bytes channel, struct bytes message)
+{
+    if (!atomic_load_explicit(&post_office.has_others, memory_order_relaxed))
+        return;
+    struct outgoing *each = memory_alloc(sizeof(*each) + channel.len + message.len);
+    *each = (struct outgoing){ NULL, sharded, channel.len, message.len };
+    if (channel.len > 0)
+        memcpy(each->data, channel.data, channel.len);
+    if (message.len > 0)
+        memcpy(each->data + channel.len, message.data, message.len);
+    pthread_mutex_lock(&post_office.mutex);
+    bool first = post_office.first == NULL;
+    *post_office.last = each;
+    post_office.last = &each->next;
+    pthread_mutex_unlock(&post_office.mutex);
+    if (first)
+        cluster_service_post(send_messages, NULL, NULL);
 }
 
 /* ---- Configuration ---- */

@@ -20,6 +20,7 @@ struct cluster_hooks {
     void (*delete_keys)(const struct slot_set *slots);
     void (*empty)(void); /* delete all keys */
     void (*publish)(bool sharded, struct bytes channel, struct bytes message);
+    void (*slots_left)(const struct slot_set *slots); /* this node serves them no more to anyone */
 };
 
 /* Reads and locks nodes.conf, makes the state machine, sets the slots' serving state. Before the
@@ -38,6 +39,9 @@ void cluster_view_release(const struct cluster_view *view);
  * is published, and then `done` runs, in the bus thread too (NULL: nothing). Any thread. */
 void cluster_service_post(void (*fn)(struct cluster *cluster, int64_t now, void *arg),
     void (*done)(void *arg), void *arg);
+/* Sends a published message to the other nodes (sharded: to those of this shard), soon, in the order
+ * of the calls of one thread. Any thread; nothing where there are no others. */
+void cluster_service_publish(bool sharded, struct bytes channel, struct bytes message);
 /* Before the bus thread runs: the data says which slots this node must have (see
  * cluster_verify_keys). */
 void cluster_service_data_loaded(void);

@@ -6,6 +6,7 @@
 #include "server/command/families.h"
 #include "server/command/help.h"
 #include "server/command/rows.h"
+#include "server/command/topic.h"
 #include "server/command/transaction.h"
 #include "server/command/watch.h"
 
@@ -103,8 +104,10 @@ static void append_flags(struct buffer *out, const struct session *session, bool
         unsigned flag;
         char letter;
     } letters[] = {
+        { SESSION_MONITOR, 'O' },
         { SESSION_REPLICA, 'S' },
         { SESSION_PRIMARY, 'M' },
+        { SESSION_SUBSCRIBED, 'P' },
         { SESSION_READONLY, 'r' },
         { SESSION_CLOSE_AFTER_REPLY, 'c' },
         { SESSION_PARKED, 'b' },
@@ -136,11 +139,13 @@ static void describe(struct buffer *out, const struct session *session, int64_t 
         (long long)(now - session->active_ms) / 1000);
     append_flags(out, session, asks);
     buffer_printf(out,
-        " db=%u sub=0 psub=0 ssub=0 multi=%d qbuf=%zu qbuf-free=%zu argv-mem=0 multi-mem=%zu "
+        " db=%u sub=%zu psub=%zu ssub=%zu multi=%d qbuf=%zu qbuf-free=%zu argv-mem=0 multi-mem=%zu "
         "rbs=%zu "
         "rbp=%zu obl=%zu oll=%zu omem=%zu tot-mem=%zu events=%s cmd=%s user=default redir=-1 "
         "resp=%d",
-        session->database, session->transaction ? (int)session->transaction->count : -1,
+        session->database, topic_count_of(session, TOPIC_CHANNEL),
+        topic_count_of(session, TOPIC_PATTERN), topic_count_of(session, TOPIC_SHARD),
+        session->transaction ? (int)session->transaction->count : -1,
         figures.input, figures.input_free, transaction_memory(session), figures.output_memory,
         figures.output_buffer, figures.output_buffer, figures.output_blobs, figures.output_memory,
         figures.memory, figures.is_writing ? "rw" : "r",
@@ -209,7 +214,9 @@ static enum client_type type_of_session(const struct session *session)
 {
     if (session->flags & SESSION_REPLICA)
         return CLIENT_REPLICA;
-    return session->flags & SESSION_PRIMARY ? CLIENT_PRIMARY : CLIENT_NORMAL;
+    if (session->flags & SESSION_PRIMARY)
+        return CLIENT_PRIMARY;
+    return session->flags & SESSION_SUBSCRIBED ? CLIENT_PUBSUB : CLIENT_NORMAL;
 }
 
 static bool is_wanted(const struct round *round, const struct session *session)

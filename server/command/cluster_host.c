@@ -3,6 +3,7 @@
 #include "common/resp.h"
 #include "server/command/condition.h"
 #include "server/command/executor.h"
+#include "server/command/pubsub.h"
 #include "server/command/watch.h"
 #include "server/persistence.h"
 #include "server/replication/replication.h"
@@ -85,11 +86,11 @@ static void empty(void)
 
 static void publish(bool sharded, struct bytes channel, struct bytes message)
 {
-    /* Nobody can subscribe yet, so nobody is to be told. */
+    pubsub_publish(NULL, sharded ? TOPIC_SHARD : TOPIC_CHANNEL, channel, message, false);
 }
 
 static const struct cluster_hooks hooks = { replication_for_cluster, follow, replication_lead,
-    pause_writes, unpause, show_state, delete_keys, empty, publish };
+    pause_writes, unpause, show_state, delete_keys, empty, publish, pubsub_slots_left };
 
 const struct cluster_hooks *cluster_host_hooks(struct store *the_store, struct journal *the_journal)
 {

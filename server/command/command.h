@@ -134,6 +134,8 @@ const struct command_entry *command_lookup(
 /* The positions of the keys of a request, in order: fills at most `max`, returns how many there are, or -1
  * where the arguments make no sense. */
 int command_keys(const struct command *command, const struct bytes *argv, int argc, int *positions, int max);
+/* The same with what is no key but belongs to a slot as well (KEY_NOT_KEY: sharded channels). */
+int command_slotted(const struct command *command, const struct bytes *argv, int argc, int *positions, int max);
 
 /* Whether a request of this command has exactly one key, at a fixed place: the fast way through dispatch. */
 static inline bool command_has_one_key(const struct command *command)

@@ -408,7 +408,7 @@ static void reply_keys(struct call *call, bool with_flags)
     int argc = call->argc - 2;
     if (!entry)
         reply_error(call->reply, "Invalid command specified");
-    else if (!entry->command->keys)
+    else if (!entry->command->keys || entry->command->keys->flags & KEY_NOT_KEY)
         reply_error(call->reply, "The command has no key arguments");
     else if ((entry->command->arity > 0 && entry->command->arity != argc) ||
              argc < -entry->command->arity)

@@ -7,7 +7,9 @@
 #include "server/command/client.h"
 #include "server/command/condition.h"
 #include "server/command/dispatch.h"
+#include "server/command/monitor.h"
 #include "server/command/rows.h"
+#include "server/command/topic.h"
 #include "server/command/transaction.h"
 #include "server/config.h"
 #include "server/info.h"
@@ -15,12 +17,18 @@
 
 static void ping(struct call *call)
 {
-    if (call->argc > 2)
+    bool listens = call->session->flags & SESSION_SUBSCRIBED && call->reply->protocol == 2;
+    if (call->argc > 2) {
         call_error_arity(call);
-    else if (call->argc == 2)
+    } else if (listens) {
+        reply_array(call->reply, 2);
+        reply_bulk_text(call->reply, "pong");
+        reply_bulk(call->reply, call->argc == 2 ? call->argv[1] : (struct bytes){ "", 0 });
+    } else if (call->argc == 2) {
         reply_bulk(call->reply, call->argv[1]);
-    else
+    } else {
         reply_simple(call->reply, "PONG");
+    }
 }
 
 static void echo(struct call *call)
@@ -161,6 +169,8 @@ static void reset(struct call *call)
     struct session *session = call->session;
     bool muted = session->reply.muted && !(session->flags & SESSION_REPLY_OFF); /* by a SKIP */
     transaction_discard(session);
+    monitor_stop(session);
+    topic_leave_all(session);
     session->flags &=
         ~(unsigned)(SESSION_ASKING | SESSION_READONLY | SESSION_AUTHENTICATED | SESSION_NO_TOUCH |
                     SESSION_NO_EVICT | SESSION_REPLY_OFF | SESSION_REPLY_SKIP_NEXT);

@@ -12,6 +12,8 @@
 #include "server/command/condition.h"
 #include "server/command/errorstats.h"
 #include "server/command/latency.h"
+#include "server/command/monitor.h"
+#include "server/command/push.h"
 #include "server/command/route.h"
 #include "server/command/slowlog.h"
 #include "server/command/transaction.h"
@@ -24,6 +26,7 @@
 #include "common/number.h"
 #include "common/resp.h"
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -56,7 +59,7 @@ void dispatch_prepare(struct executor *executor, struct request *request)
     const struct command *command = request->entry->command;
     int position = command->keys->index;
     if (!command_has_one_key(command)) {
-        if (command_keys(command, request->argv, request->argc, &position, 1) < 1)
+        if (command_slotted(command, request->argv, request->argc, &position, 1) < 1)
             return;
     } else if (position >= request->argc) {
         return;
@@ -419,6 +422,7 @@ void dispatch_call(struct call *call)
     }
     slowlog_note(call, ticks);
     latency_note(call, ticks);
+    monitor_note(call);
     call->session->last_command = call->entry->id + 1;
 }
 
@@ -450,7 +454,7 @@ struct slots {
 static bool lock_slots(struct call *call, struct slots *slots)
 {
     int few[FEW_KEYS], *positions = few;
-    int count = command_keys(call->entry->command, call->argv, call->argc, few, FEW_KEYS);
+    int count = command_slotted(call->entry->command, call->argv, call->argc, few, FEW_KEYS);
     if (count < 1) {
         slots->all = slots->few; /* the command will say what is wrong with its arguments */
         slots->count = slots->keys = 0;
@@ -462,7 +466,7 @@ static bool lock_slots(struct call *call, struct slots *slots)
     if (count > FEW_KEYS) {
         positions = memory_alloc((size_t)count * sizeof(*positions));
         slots->all = memory_alloc((size_t)count * sizeof(*slots->all));
-        command_keys(call->entry->command, call->argv, call->argc, positions, count);
+        command_slotted(call->entry->command, call->argv, call->argc, positions, count);
     }
     bool one = true;
     for (int i = 0; i < count; i++) {
@@ -521,6 +525,39 @@ static bool is_served(struct call *call, size_t keys)
     return route_is_served(call->session, call->reply, &route);
 }
 
+/* In RESP2 replies could not be told from messages, so a subscriber may say but a few things; and
+ * who monitors is no client of the keys. Writes the error. */
+static bool is_for_listener(struct call *call)
+{
+    const struct session *session = call->session;
+    const char *name = call->entry->name;
+    unsigned flags = call->entry->command->flags;
+    static const char *const allowed[] = { "ping", "subscribe", "psubscribe", "ssubscribe",
+        "unsubscribe", "punsubscribe", "sunsubscribe", "quit", "reset" };
+    if (session->flags & SESSION_SUBSCRIBED && session->reply.protocol == 2) {
+        for (size_t i = 0; i < sizeof(allowed) / sizeof(*allowed); i++) {
+            if (strcmp(name, allowed[i]) == 0)
+                return true;
+        }
+        char why[192];
+        snprintf(why, sizeof(why),
+            "Can't execute '%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are "
+            "allowed in this context",
+            name);
+        if (call->entry->command->flags & CMD_EXEC)
+            abort_exec(call, why);
+        else
+            reply_error(call->reply, "%s", why);
+        return false;
+    }
+    if (session->flags & SESSION_MONITOR &&
+        flags & (CMD_WRITE | CMD_READONLY | CMD_MAY_REPLICATE)) {
+        reply_error(call->reply, "Replica can't interact with the keyspace");
+        return false;
+    }
+    return true;
+}
+
 /* Asks what must be asked under the lock, and runs or queues. */
 static enum dispatch_result run_locked(struct call *call, size_t keys)
 {
@@ -534,6 +571,11 @@ static enum dispatch_result run_locked(struct call *call, size_t keys)
             abort_exec(call, why);
         else
             reply_error(call->reply, "%s", why);
+        call->refused = true;
+        return DISPATCH_DONE;
+    }
+    if (__builtin_expect(session->flags & (SESSION_SUBSCRIBED | SESSION_MONITOR), 0) &&
+        !is_for_listener(call)) {
         call->refused = true;
         return DISPATCH_DONE;
     }
@@ -608,6 +650,7 @@ enum dispatch_result dispatch_run(struct executor *executor, struct request *req
         unlock_slots(&slots);
     }
     block_serve_rest(executor);
+    push_flush(executor);
     if (__builtin_expect(call.refused, 0))
         note_refusal(executor, request);
     if (asking && result != DISPATCH_RETRY)

@@ -15,6 +15,7 @@ struct executor *executor_create(struct store *store, struct journal *journal)
     executor->turn = turn_runner_create();
     executor->store = store;
     executor->journal = journal;
+    executor->box = -1;
     executor->commands = memory_alloc_zeroed(command_count(), sizeof(*executor->commands));
     pthread_mutex_lock(&mutex);
     executor->index = atomic_load(&count);

@@ -11,6 +11,7 @@
 struct block_mark;
 struct block_room;
 struct journal;
+struct letter;
 struct session;
 
 /* Counters of one command in one executor: written by its thread alone, summed by INFO from any. */
@@ -48,6 +49,8 @@ struct executor {
     bool in_transaction;      /* effects are gathered until EXEC is through */
     bool holds_all_slots;     /* a transaction that needs them has locked every slot */
     unsigned index;           /* among the executors */
+    int box;                  /* see push.h; -1: it has no clients */
+    struct letter *pushes, *last_push; /* put off until the command is through: see push.h */
     struct executor_counters counters;
     struct command_counter *commands; /* command_count() of them */
     /* Runs fn(arg) in this executor's thread, soon; from any thread. NULL where nothing can be
@@ -57,6 +60,8 @@ struct executor {
     struct session *(*find_session)(struct executor *executor, uint64_t id);
     /* Goes on with a session that was parked or told to retry; only in its thread. */
     void (*resume)(struct session *session);
+    /* Something for the session has been written outside of its commands; only in its thread. */
+    void (*flush)(struct session *session);
     /* Visits all sessions, executor after executor, each in its own thread: visit for each session,
      * then done once, in this executor's thread. Only there. */
     void (*visit)(struct executor *asker, void (*visit)(void *arg, struct session *session),

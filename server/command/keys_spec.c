@@ -79,12 +79,12 @@ static bool stands_elsewhere(
            argv[begin].len == 0 && begin_of(&spec[1], argv, argc) > 0;
 }
 
-int command_keys(
-    const struct command *command, const struct bytes *argv, int argc, int *positions, int max)
+static int find_all(const struct command *command, unsigned without, const struct bytes *argv,
+    int argc, int *positions, int max)
 {
     int count = 0;
     for (const struct key_spec *spec = command->keys; spec && spec->begin; spec++) {
-        if (spec->flags & KEY_NOT_KEY)
+        if (spec->flags & without)
             continue;
         int begin = begin_of(spec, argv, argc);
         if (!begin || stands_elsewhere(spec, argv, argc, begin))
@@ -101,4 +101,16 @@ int command_keys(
             break; /* the places exclude each other */
     }
     return count;
+}
+
+int command_keys(
+    const struct command *command, const struct bytes *argv, int argc, int *positions, int max)
+{
+    return find_all(command, KEY_NOT_KEY, argv, argc, positions, max);
+}
+
+int command_slotted(
+    const struct command *command, const struct bytes *argv, int argc, int *positions, int max)
+{
+    return find_all(command, 0, argv, argc, positions, max);
 }

@@ -145,6 +145,14 @@ void reply_bulk_blob(struct reply *reply, struct blob *blob)
     buffer_append_text(&reply->bytes, "\r\n");
 }
 
+void reply_shared(struct reply *reply, struct blob *text)
+{
+    if (text->len < REPLY_PUSH_MIN)
+        buffer_append(&reply->bytes, text->data, text->len);
+    else
+        add_blob(reply, reply->bytes.len, blob_hold(text));
+}
+
 void reply_bulk_integer(struct reply *reply, int64_t value)
 {
     char digits[NUMBER_TEXT_MAX];

@@ -6,7 +6,10 @@
 #include "common/buffer.h"
 #include "server/type/blob.h"
 
-enum { REPLY_BLOB_MIN = 16 * 1024 }; /* values from this size on go out by reference */
+enum {
+    REPLY_BLOB_MIN = 16 * 1024, /* values from this size on go out by reference */
+    REPLY_PUSH_MIN = 1024,      /* and pushes, which are copied for each receiver otherwise */
+};
 
 /* A value that goes out after the first `at` bytes of the reply. */
 struct reply_blob {
@@ -47,6 +50,9 @@ void reply_bool(struct reply *reply, bool value);     /* RESP2: an integer */
 void reply_verbatim(
     struct reply *reply, const char *kind, struct bytes text); /* kind: "txt"; RESP2: a bulk */
 void reply_raw(struct reply *reply, struct bytes resp);        /* RESP that is ready */
+/* A part of a push that many get, as it is: takes a reference of its own where it is long. Nothing
+ * mutes it. */
+void reply_shared(struct reply *reply, struct blob *text);
 
 /* An array whose length is known only at its end: reserve, write the elements, then set. */
 struct reply_mark {

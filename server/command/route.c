@@ -9,6 +9,8 @@
 
 static bool refuse_down(struct session *session, struct reply *reply, const struct route *route)
 {
+    if (route->flags & CMD_PUBSUB && config_is(CONFIG_CLUSTER_ALLOW_PUBSUBSHARD_WHEN_DOWN))
+        return true;
     if (!config_is(CONFIG_CLUSTER_ALLOW_READS_WHEN_DOWN)) {
         reply_error(reply, "CLUSTERDOWN The cluster is down");
         return false;
@@ -72,7 +74,9 @@ bool route_is_served(struct session *session, struct reply *reply, const struct 
         }
         return true;
     }
-    if (serving == SLOT_REPLICA && session->flags & SESSION_READONLY && !(route->flags & CMD_WRITE))
+    if (serving == SLOT_REPLICA &&
+        (session->flags & SESSION_READONLY || route->flags & CMD_PUBSUB) &&
+        !(route->flags & CMD_WRITE))
         return true;
     return redirect(session, reply, "MOVED", owned, number, endpoint);
 }

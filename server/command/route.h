@@ -7,7 +7,8 @@
 /* The keys of one request or of a whole transaction. */
 struct route {
     struct slot *slot; /* of all of them; locked */
-    unsigned flags;    /* enum command_flag: of all commands together */
+    unsigned flags;    /* enum command_flag: of all commands together; CMD_PUBSUB of one that is for
+                          sharded channels */
     size_t keys;       /* how many */
     size_t missing;    /* of them are not here; counted only while the slot is on its way */
     bool several;      /* they are not all the same one; likewise */

@@ -13,6 +13,8 @@ struct block_waiter;
 struct executor;
 struct transaction;
 struct watch;
+struct subscriptions;
+struct tracking;
 
 enum session_flag {
     SESSION_ASKING = 1 << 0,       /* the next command may use an importing slot */
@@ -30,6 +32,9 @@ enum session_flag {
     SESSION_REPLY_SKIP = 1 << 12,
     SESSION_UNIX_SOCKET = 1 << 13,
     SESSION_PARKED = 1 << 14,      /* a ticket is out: no further command until its answer is there */
+    SESSION_SUBSCRIBED = 1 << 15,  /* to anything */
+    SESSION_MONITOR = 1 << 16,     /* gets all commands */
+    SESSION_TRACKING = 1 << 17,    /* CLIENT TRACKING is on */
 };
 
 struct session {
@@ -47,8 +52,18 @@ struct session {
     unsigned last_command;        /* 1 + id of the last command, for CLIENT LIST; 0: none yet */
     struct block_waiter *waiter;  /* it waits for keys: see block.h */
     uint64_t write_offset;        /* journal offset after its last write, for WAIT */
+    struct subscriptions *subscriptions; /* see topic.h; NULL: none */
+    struct tracking *tracking;           /* of a SESSION_TRACKING: see tracking.h */
     void *connection;             /* net's; NULL for sessions without one */
     void *replica;                /* replication's, of a SESSION_REPLICA */
 };
+
+/* A connection's session begins: it can be found from now on. In its worker. */
+void session_came(struct session *session);
+/* And ends: nobody finds it, and it listens to nothing any more. */
+void session_gone(struct session *session);
+/* The executor that has the session with this ID, or NULL: there is none. Any thread; it may be
+ * gone a moment later. */
+struct executor *session_where(uint64_t id);
 
 #endif

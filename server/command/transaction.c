@@ -144,14 +144,16 @@ static void add_slot(struct exec_slots *all, struct slot *slot)
     all->slots[all->count++] = slot;
 }
 
-/* Keys of a queued request, in memory that the caller frees. */
-static int *keys_of(const struct queued *queued, int *count)
+/* Keys of a queued request, or all that has a slot, in memory that the caller frees. */
+static int *keys_of(const struct queued *queued, bool slotted, int *count)
 {
-    *count = command_keys(queued->entry->command, queued->argv, queued->argc, NULL, 0);
+    int (*find)(const struct command *, const struct bytes *, int, int *, int) =
+        slotted ? command_slotted : command_keys;
+    *count = find(queued->entry->command, queued->argv, queued->argc, NULL, 0);
     if (*count <= 0)
         return NULL;
     int *positions = memory_alloc((size_t)*count * sizeof(*positions));
-    command_keys(queued->entry->command, queued->argv, queued->argc, positions, *count);
+    find(queued->entry->command, queued->argv, queued->argc, positions, *count);
     return positions;
 }
 
@@ -167,7 +169,7 @@ static void collect(struct call *call, struct exec_slots *all)
             selected < store_databases(call->store))
             database = (unsigned)selected;
         int count;
-        int *positions = keys_of(queued, &count);
+        int *positions = keys_of(queued, true, &count);
         for (int k = 0; k < count; k++) {
             unsigned slot = slot_of_key(queued->argv[positions[k]]);
             add_slot(all, store_slot(call->store, database, slot));
@@ -199,7 +201,7 @@ static void look_for_keys(struct call *call, struct route *route)
     for (size_t i = 0; i < transaction->count; i++) {
         const struct queued *queued = &transaction->queue[i];
         int count;
-        int *positions = keys_of(queued, &count);
+        int *positions = keys_of(queued, false, &count);
         for (int k = 0; k < count; k++) {
             struct bytes key = queued->argv[positions[k]];
             if (!first.data)
@@ -214,9 +216,9 @@ static bool is_served(struct call *call, struct slot *first, size_t keys)
 {
     if (!dispatch_is_cluster() || !first)
         return true;
-    struct route route = {
-        .slot = first, .flags = call->session->transaction->flags, .keys = keys
-    };
+    struct route route = { .slot = first,
+        .flags = call->session->transaction->flags & ~(unsigned)CMD_PUBSUB,
+        .keys = keys };
     if (route_counts_missing(first))
         look_for_keys(call, &route);
     return route_is_served(call->session, call->reply, &route);
@@ -243,7 +245,7 @@ static void run_queue(struct call *exec)
             .in_exec = true };
         int first;
         if (queued->entry->command->keys &&
-            command_keys(queued->entry->command, queued->argv, queued->argc, &first, 1) > 0) {
+            command_slotted(queued->entry->command, queued->argv, queued->argc, &first, 1) > 0) {
             struct bytes key = queued->argv[first];
             call.first_key = first;
             call.slot = store_slot(exec->store, call.database, slot_of_key(key));

@@ -75,6 +75,7 @@ struct connection *connection_create(
     connection->next_by_id = *place;
     *place = connection;
     atomic_fetch_add(&worker->load, 1);
+    session_came(session);
     return connection;
 }
 
@@ -248,7 +249,9 @@ static void want_writable(struct connection *connection)
 static void forget_sent(struct connection *connection)
 {
     struct reply *reply = &connection->session.reply;
-    size_t out = connection->sent + connection->blobs_sent * REPLY_BLOB_MIN;
+    size_t out = connection->sent;
+    for (size_t i = 0; i < connection->blobs_sent; i++)
+        out += reply->blobs[i].blob->len;
     if (out < FORGET_MIN || out < reply->bytes.len - connection->sent)
         return;
     reply_forget(reply, connection->sent, connection->blobs_sent);
@@ -370,6 +373,7 @@ void connection_free(struct connection *connection)
     if (connection->stream)
         connection->stream->closed(session);
     transaction_discard(session);
+    session_gone(session);
     close(connection->fd);
     connection_give_input(connection);
     resp_reader_free(&connection->reader);

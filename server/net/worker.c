@@ -15,6 +15,7 @@
 #include "server/command/call.h"
 #include "server/command/condition.h"
 #include "server/command/dispatch.h"
+#include "server/command/push.h"
 #include "server/config.h"
 #include "server/info.h"
 #include "server/journal/aof.h"
@@ -231,6 +232,13 @@ static void resume(struct session *session)
     connection_want_flush(connection);
 }
 
+static void flush(struct session *session)
+{
+    struct connection *connection = connection_of(session);
+    connection->held_offset = journal_offset(net.journal);
+    connection_want_flush(connection);
+}
+
 static void retry_waiting(struct executor *executor)
 {
     struct worker *worker = executor->worker;
@@ -264,9 +272,13 @@ static bool must_hold(struct worker *worker, struct connection *connection)
 static void enforce_output_limit(struct connection *connection)
 {
     size_t size = reply_size(&connection->session.reply) - connection->sent;
-    int64_t hard = config_number(CONFIG_OUTPUT_LIMIT_NORMAL_HARD);
-    int64_t soft = config_number(CONFIG_OUTPUT_LIMIT_NORMAL_SOFT);
-    int64_t seconds = config_number(CONFIG_OUTPUT_LIMIT_NORMAL_SECONDS);
+    bool listens = connection->session.flags & SESSION_SUBSCRIBED;
+    int64_t hard = config_number(
+        listens ? CONFIG_OUTPUT_LIMIT_PUBSUB_HARD : CONFIG_OUTPUT_LIMIT_NORMAL_HARD);
+    int64_t soft = config_number(
+        listens ? CONFIG_OUTPUT_LIMIT_PUBSUB_SOFT : CONFIG_OUTPUT_LIMIT_NORMAL_SOFT);
+    int64_t seconds = config_number(
+        listens ? CONFIG_OUTPUT_LIMIT_PUBSUB_SECONDS : CONFIG_OUTPUT_LIMIT_NORMAL_SECONDS);
     bool over = hard > 0 && size >= (size_t)hard;
     if (soft > 0 && size >= (size_t)soft) {
         int64_t now = clock_monotonic_ms();
@@ -507,6 +519,7 @@ static bool worker_init(struct worker *worker, unsigned number, struct error *er
     executor->post = post;
     executor->find_session = find_session;
     executor->resume = resume;
+    executor->flush = flush;
     executor->retry_waiting = retry_waiting;
     executor->visit = visit_all;
     executor->measure = measure;
@@ -514,6 +527,7 @@ static bool worker_init(struct worker *worker, unsigned number, struct error *er
     executor->set_alarm = set_alarm;
     worker->alarm = event_new(worker->base, -1, 0, on_alarm, worker);
     executor->now = clock_unix_ms();
+    push_box_create(executor);
     worker->executor = executor;
     struct event *tick = event_new(worker->base, -1, EV_PERSIST, on_tick, worker);
     event_add(tick, &(struct timeval){ 0, TICK_MS * 1000 });

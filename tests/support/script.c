@@ -1,5 +1,6 @@
 /* Running scripts against two servers; see the header. */
 #include "tests/support/script.h"
+#include "common/number.h"
 #include "common/resp.h"
 #include "common/words.h"
 #include "tests/support/file.h"
@@ -36,7 +37,8 @@ struct run {
 struct modifiers {
     struct normalize normalize;
     struct bytes save, until;
-    bool silent, closed, raw;
+    bool silent, closed, raw, pushed;
+    int replies; /* how many come; 0: one */
 };
 
 static const char *const side_names[SIDES] = { "redis-server", "under test  " };
@@ -271,6 +273,21 @@ static struct bytes all_until_closed(struct raw *raw)
     return copy;
 }
 
+/* So many replies in a row. */
+static struct bytes several_replies(struct raw *raw, int count)
+{
+    struct buffer all = { 0 };
+    for (int i = 0; i < count; i++) {
+        struct bytes reply = raw_reply(raw, REPLY_LIMIT_MS);
+        if (reply.len == 0)
+            buffer_append_text(&all, "(none)");
+        buffer_append(&all, reply.data, reply.len);
+    }
+    struct bytes copy = { scratch_copy(all.data, all.len), all.len };
+    buffer_free(&all);
+    return copy;
+}
+
 static void forget_client(struct run *run)
 {
     for (int side = 0; side < SIDES; side++) {
@@ -283,7 +300,8 @@ static void run_command(struct run *run, const char *line, const struct modifier
     const struct bytes *words, size_t count, struct bytes rest)
 {
     struct bytes replies[SIDES] = { { "", 0 }, { "", 0 } };
-    for (int side = 0; side < SIDES && modifiers->until.len == 0; side++) {
+    for (int side = 0; side < SIDES && modifiers->until.len == 0 && !modifiers->pushed;
+         side++) {
         if (modifiers->raw)
             send_raw(run, side, rest);
         else
@@ -294,6 +312,8 @@ static void run_command(struct run *run, const char *line, const struct modifier
             replies[side] = reply_until(run, side, modifiers, words, count);
         else if (modifiers->closed) {
             replies[side] = all_until_closed(connection(run, side));
+        } else if (modifiers->replies > 0) {
+            replies[side] = several_replies(connection(run, side), modifiers->replies);
         } else if (!modifiers->silent)
             replies[side] = raw_reply(connection(run, side), REPLY_LIMIT_MS);
     }
@@ -333,6 +353,15 @@ static size_t read_modifiers(
             modifiers->closed = true;
         else if (bytes_is(name, "raw"))
             modifiers->raw = true;
+        else if (bytes_is(name, "pushed") || bytes_is(name, "replies")) {
+            int64_t count;
+            cr_assert(number_parse(argument, &count) && count > 0 && count < 1000,
+                "%s:%d: @%.*s takes a number", run->path, run->line, (int)name.len, name.data);
+            modifiers->pushed = bytes_is(name, "pushed");
+            modifiers->replies = (int)count;
+            at += 2;
+            continue;
+        }
         else
             cr_assert(normalize_by_name(name, &modifiers->normalize.kind, &takes_argument),
                 "%s:%d: no such modifier: @%.*s", run->path, run->line, (int)name.len, name.data);

@@ -9,6 +9,9 @@
  * what the other server has said; in replies it is replaced by <NAME> before comparing
  *   @until TEXT      sends the command until both replies are TEXT (as `:0` or `+OK`), for 10 s
  *   @silent          no reply comes
+ *   @pushed N        the rest of the line is nothing: N more replies, which come unasked, are read and
+ *                    compared together
+ *   @replies N       N replies come, and are compared together
  *   @closed          the server closes the connection: all replies before that are compared
  *   @raw             the rest of the line, unquoted, goes out as its bytes and nothing else
  *
