@@ -9,6 +9,7 @@
 #include "server/command/dispatch.h"
 #include "server/command/expire.h"
 #include "server/command/latency.h"
+#include "server/command/notify.h"
 #include "server/command/pubsub.h"
 #include "server/command/slowlog.h"
 #include "server/config.h"
@@ -77,7 +78,7 @@ static bool prepare(int argc, char **argv, struct error *error)
     pubsub_init();
     dispatch_init(config_is(CONFIG_CLUSTER_ENABLED));
     config_on_change(CONFIG_REQUIREPASS, password_changed);
-    return password_changed(CONFIG_REQUIREPASS, error);
+    return password_changed(CONFIG_REQUIREPASS, error) && notify_init(error);
 }
 
 /* Whether load is through: until then there is nothing to close, and others may be busy opening it.

@@ -2,6 +2,7 @@
  * happens; then the string is made as long as the last write needs it, once. */
 #include "server/command/bit_offset.h"
 #include "server/command/families.h"
+#include "server/command/notify.h"
 #include "server/command/rows.h"
 #include "server/command/string_edit.h"
 #include "server/type/bitmap.h"
@@ -168,8 +169,10 @@ static void read_and_write(struct call *call, const struct plan *plan)
         else
             changed |= write_field(call, step, data, len);
     }
-    if (changed)
+    if (changed) {
         key_did_change(call, &key);
+        key_notify(call, &key, NOTIFY_STRING, "setbit");
+    }
 }
 
 static void run(struct call *call, bool may_write)

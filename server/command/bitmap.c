@@ -2,6 +2,7 @@
 #include "server/type/bitmap.h"
 #include "server/command/bit_offset.h"
 #include "server/command/families.h"
+#include "server/command/notify.h"
 #include "server/command/rows.h"
 #include "server/command/string_args.h"
 #include "server/command/string_edit.h"
@@ -50,8 +51,10 @@ static void setbit(struct call *call)
     unsigned mask = 0x80u >> (offset % 8);
     bool old = *byte & mask;
     *byte = (char)(value ? *byte | mask : *byte & ~mask);
-    if (at >= len || old != value)
+    if (at >= len || old != value) {
         key_did_change(call, &key);
+        key_notify(call, &key, NOTIFY_STRING, "setbit");
+    }
     reply_integer(call->reply, old);
 }
 
@@ -257,10 +260,13 @@ static void bitop(struct call *call)
             sources.longest > 0 ? join(operation, &sources, call->argv[2]) : NULL;
         struct key key;
         bool there = key_write(call, 2, &key);
-        if (result)
+        if (result) {
             key_set(call, &key, result);
-        else if (there)
+            key_notify(call, &key, NOTIFY_STRING, "set");
+        } else if (there) {
             key_delete(call, &key);
+            key_notify(call, &key, NOTIFY_GENERIC, "del");
+        }
         reply_integer(call->reply, (int64_t)sources.longest);
     }
     free_sources(&sources);

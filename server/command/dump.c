@@ -4,6 +4,7 @@
 #include "server/command/expiry.h"
 #include "server/command/families.h"
 #include "server/command/key.h"
+#include "server/command/notify.h"
 #include "server/command/rows.h"
 #include "server/config.h"
 #include "server/snapshot/rdb_payload.h"
@@ -149,6 +150,9 @@ static void restore(struct call *call)
         return;
     if (expiry == ENTRY_NO_EXPIRY || !expiry_is_past(call, expiry)) {
         key_set(call, &key, entry);
+        if (there) /* what it replaces is gone: it counts as new */
+            key_notify(call, &key, NOTIFY_NEW, "new");
+        key_notify(call, &key, NOTIFY_GENERIC, "restore");
         if (args.idle >= 0)
             set_idle(&key, args.idle);
         if (expiry != ENTRY_NO_EXPIRY && !args.absolute)
@@ -157,6 +161,7 @@ static void restore(struct call *call)
         entry_free(entry);
         if (there) {
             key_delete(call, &key);
+            key_notify(call, &key, NOTIFY_GENERIC, "del");
             call_effect(call, (struct bytes[]){ BYTES("DEL"), call->argv[1] }, 2);
         }
     }

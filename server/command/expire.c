@@ -8,6 +8,8 @@
 #include "server/command/block.h"
 #include "server/command/condition.h"
 #include "server/command/key.h"
+#include "server/command/notify.h"
+#include "server/command/push.h"
 #include "server/command/watch.h"
 #include "server/journal/journal.h"
 #include "server/periodic.h"
@@ -45,6 +47,12 @@ static void look(void *arg, table_cell *cell)
         finding->entries[finding->over++] = entry;
 }
 
+/* Whether the name is wanted when the entry is gone. */
+static bool is_anyone_told(void)
+{
+    return atomic_load_explicit(&notify_classes, memory_order_relaxed) & NOTIFY_EXPIRED;
+}
+
 static void remove_one(struct executor *executor, unsigned database, struct slot *slot,
     struct entry *entry, struct buffer *effects)
 {
@@ -57,14 +65,16 @@ static void remove_one(struct executor *executor, unsigned database, struct slot
         journal_append_raw(executor->journal, (int)database, buffer_bytes(effects));
     }
     char few[256];
-    bool watched = slot->watches || slot->blocked;
+    bool watched = slot->watches || slot->blocked || is_anyone_told();
     char *copy = watched && name.len > sizeof(few) ? memory_copy(name.data, name.len) : few;
     if (watched && copy == few)
         memcpy(few, name.data, name.len);
     struct bytes kept = { copy, name.len };
     store_remove(executor->store, slot, hash, cell);
-    if (watched)
+    if (watched) {
         watch_touch(slot, kept);
+        notify_event(executor, database, kept, NOTIFY_EXPIRED, "expired");
+    }
     if (slot->blocked)
         block_mark(executor, slot, hash, kept);
     if (copy != few)
@@ -144,6 +154,7 @@ static void expire(struct executor *executor, unsigned worker, unsigned workers)
         turn_begin(executor->turn); /* a short one each: whoever stops all turns waits for it */
         bool more = work_on(executor, &round, &finding);
         turn_end(executor->turn);
+        push_flush(executor);
         count(&executor->counters, &finding);
         if (!more) {
             step(&round, databases, worker, workers);

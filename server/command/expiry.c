@@ -6,6 +6,7 @@
 #include "server/command/families.h"
 #include "server/command/key.h"
 #include "server/command/key_look.h"
+#include "server/command/notify.h"
 #include "server/command/rows.h"
 
 #include "common/number.h"
@@ -87,11 +88,13 @@ static void expire_at(struct call *call, int64_t unit, int64_t base)
     }
     if (expiry_is_past(call, when)) {
         key_delete(call, &key);
+        key_notify(call, &key, NOTIFY_GENERIC, "del");
         call_effect(call, (struct bytes[]){ BYTES("DEL"), call->argv[1] }, 2);
     } else {
         if (when < 0)
             when = 0; /* as long past, and no value that means something else */
         key_set_expiry(call, &key, when);
+        key_notify(call, &key, NOTIFY_GENERIC, "expire");
         char digits[NUMBER_TEXT_MAX];
         struct bytes time = { digits, number_format(digits, when) };
         call_effect(call, (struct bytes[]){ BYTES("PEXPIREAT"), call->argv[1], time }, 3);
@@ -123,8 +126,10 @@ static void persist(struct call *call)
 {
     struct key key;
     bool expires = key_write(call, 1, &key) && entry_expiry(key.entry) != ENTRY_NO_EXPIRY;
-    if (expires)
+    if (expires) {
         key_set_expiry(call, &key, ENTRY_NO_EXPIRY);
+        key_notify(call, &key, NOTIFY_GENERIC, "persist");
+    }
     reply_integer(call->reply, expires);
 }
 

@@ -3,6 +3,7 @@
 #include "server/type/hyperloglog.h"
 
 #include "server/command/families.h"
+#include "server/command/notify.h"
 #include "server/command/rows.h"
 #include "server/command/string_edit.h"
 #include "server/config.h"
@@ -109,6 +110,8 @@ static void pfadd(struct call *call)
     if (changed)
         hll_forget_cached(work.hll.data);
     work_end(call, &key, &work, changed);
+    if (changed)
+        key_notify(call, &key, NOTIFY_STRING, "pfadd");
     if (corrupt)
         error_corrupt(call);
     else
@@ -186,6 +189,8 @@ static void pfmerge(struct call *call)
     }
     hll_forget_cached(work.hll.data);
     work_end(call, &key, &work, !corrupt);
+    if (!corrupt)
+        key_notify(call, &key, NOTIFY_STRING, "pfadd");
     if (corrupt)
         error_corrupt(call);
     else

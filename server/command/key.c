@@ -4,6 +4,7 @@
 
 #include "server/command/block.h"
 #include "server/command/condition.h"
+#include "server/command/notify.h"
 #include "server/command/watch.h"
 
 enum { ACCESS_MASK = (1 << 24) - 1 };
@@ -53,6 +54,7 @@ static void see_expiry(struct call *call, struct key *key)
         watch_touch(key->slot, key->name);
         block_signal(call, key);
         call_side_effect(call, (struct bytes[]){ BYTES("DEL"), key->name }, 2);
+        key_notify(call, key, NOTIFY_EXPIRED, "expired");
         counter_add(&call->executor->counters.expired, 1);
     }
     forget(key);
@@ -79,6 +81,8 @@ bool key_read(struct call *call, int index, struct key *key)
     bool there = key_write(call, index, key);
     struct executor_counters *counters = &call->executor->counters;
     counter_add(there ? &counters->keyspace_hits : &counters->keyspace_misses, 1);
+    if (!there)
+        key_notify(call, key, NOTIFY_KEY_MISS, "keymiss");
     return there;
 }
 
@@ -109,6 +113,7 @@ void key_set(struct call *call, struct key *key, struct entry *entry)
         store_replace(call->store, key->slot, key->cell, entry);
     } else {
         key->cell = store_insert(call->store, key->slot, key->hash, entry);
+        key_notify(call, key, NOTIFY_NEW, "new");
     }
     key->entry = entry;
     watch_touch(key->slot, key->name);

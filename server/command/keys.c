@@ -3,6 +3,7 @@
 #include "server/command/families.h"
 #include "server/command/key.h"
 #include "server/command/key_look.h"
+#include "server/command/notify.h"
 #include "server/command/rows.h"
 #include "server/command/transit.h"
 #include "server/config.h"
@@ -17,6 +18,7 @@ static void del(struct call *call)
         struct key key;
         if (key_peek(call, i, &key)) {
             key_delete(call, &key);
+            key_notify(call, &key, NOTIFY_GENERIC, "del");
             count++;
         }
     }
@@ -58,13 +60,24 @@ static bool is_same_name(const struct call *call)
     return bytes_equal(call->argv[1], call->argv[2]);
 }
 
+/* A key that takes the place of another counts as new here: the other is gone. */
+static void set_anew(struct call *call, struct key *key, struct entry *entry)
+{
+    bool there = key->cell;
+    key_set(call, key, entry);
+    if (there)
+        key_notify(call, key, NOTIFY_NEW, "new");
+}
+
 /* The key moves to its new name, with its expiry. Of `from` only the entry is sure still: looking
  * for the other may have moved cells, and so does inserting it. */
 static void rename_to(struct call *call, struct key *from, struct key *to)
 {
-    key_set(call, to, entry_copy(from->entry, to->name, entry_expiry(from->entry)));
+    set_anew(call, to, entry_copy(from->entry, to->name, entry_expiry(from->entry)));
     if (key_peek(call, 1, from))
         key_delete(call, from);
+    key_notify(call, from, NOTIFY_GENERIC, "rename_from");
+    key_notify(call, to, NOTIFY_GENERIC, "rename_to");
 }
 
 static void rename_key(struct call *call)
@@ -145,7 +158,8 @@ static void copy_near(struct call *call, bool replace)
         reply_integer(call->reply, 0);
         return;
     }
-    key_set(call, &to, entry_copy(from.entry, to.name, entry_expiry(from.entry)));
+    set_anew(call, &to, entry_copy(from.entry, to.name, entry_expiry(from.entry)));
+    key_notify(call, &to, NOTIFY_GENERIC, "copy_to");
     reply_integer(call->reply, 1);
 }
 
@@ -161,7 +175,11 @@ static bool copy_locked(struct call *call, struct slot *slot, bool replace)
     bool there = to.cell && !entry_is_expired(table_cell_entry(to.cell), call->now);
     if (there && !replace)
         return false;
-    key_set(call, &to, entry_copy(from.entry, to.name, entry_expiry(from.entry)));
+    struct call there_call = *call; /* its notifications are of the other database */
+    there_call.database = store_slot_database(call->store, slot);
+    set_anew(&there_call, &to, entry_copy(from.entry, to.name, entry_expiry(from.entry)));
+    key_notify(&there_call, &to, NOTIFY_GENERIC, "copy_to");
+    call_changed(call);
     return true;
 }
 

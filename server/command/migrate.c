@@ -15,6 +15,8 @@
 #include "server/command/families.h"
 #include "server/command/key.h"
 #include "server/command/migrate_send.h"
+#include "server/command/notify.h"
+#include "server/command/push.h"
 #include "server/command/rows.h"
 #include "server/command/transit.h"
 #include "server/command/watch.h"
@@ -107,6 +109,7 @@ static bool remove_item(struct migration *migration, size_t i)
         return false;
     store_remove(store, slot, hash, cell);
     watch_touch(slot, name);
+    notify_event(migration->executor, migration->database, name, NOTIFY_GENERIC, "del");
     return true;
 }
 
@@ -174,6 +177,7 @@ static void settle(void *arg)
     store_unlock_many(locked, count);
     block_serve_rest(migration->executor);
     turn_end(migration->executor->turn);
+    push_flush(migration->executor);
     free(locked);
     journal_wake(migration->executor->journal);
     executor_retry_all();

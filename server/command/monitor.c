@@ -77,7 +77,7 @@ void monitor_send(const struct call *call)
 {
     const struct session *session = call->session;
     if (call->entry->command->flags & (CMD_SKIP_MONITOR | CMD_ADMIN) ||
-        session->flags & SESSION_LOADER)
+        session->flags & SESSION_LOADER || call->waiter) /* shown when it began to wait */
         return;
     push_set workers;
     size_t subscribers;

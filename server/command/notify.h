@@ -4,6 +4,7 @@
 #ifndef SERVER_COMMAND_NOTIFY_H
 #define SERVER_COMMAND_NOTIFY_H
 
+#include "common/error.h"
 #include "server/command/key.h"
 
 /* As the letters of notify-keyspace-events. */
@@ -29,6 +30,12 @@ enum notify_class {
 /* Written when the configuration changes, read by all. */
 extern _Atomic uint32_t notify_classes;
 
+/* Reads notify-keyspace-events, and follows it; before any thread runs. */
+bool notify_init(struct error *error);
+
+/* Outside of a command (expiry in the background): push_flush sends it. */
+void notify_event(struct executor *executor, unsigned database, struct bytes key,
+    enum notify_class class, const char *event);
 /* The key's slot is locked. event: "lpush", "del", ... */
 void notify_send(struct call *call, struct bytes key, unsigned class, const char *event);
 

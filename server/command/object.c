@@ -8,7 +8,7 @@
 /* Looks the key up; where it is not there, null is the answer. */
 static bool look(struct call *call, struct key *key)
 {
-    bool there = key_look(call, 2, key);
+    bool there = key_look_quietly(call, 2, key);
     if (!there)
         reply_null(call->reply);
     return there;

@@ -2,6 +2,7 @@
  * in blobs that replies and snapshots share. */
 #include "server/command/families.h"
 #include "server/command/key.h"
+#include "server/command/notify.h"
 #include "server/command/rows.h"
 #include "server/command/string_args.h"
 #include "server/command/string_edit.h"
@@ -60,10 +61,12 @@ static void set(struct call *call)
         counter_add(key.entry ? &call->executor->counters.keyspace_hits
                               : &call->executor->counters.keyspace_misses,
             1);
-        if (key.entry)
+        if (key.entry) {
             reply_value(call, &key);
-        else
+        } else {
+            key_notify(call, &key, NOTIFY_KEY_MISS, "keymiss");
             reply_null(call->reply);
+        }
     }
     if ((args.if_absent && key.entry) || (args.if_present && !key.entry)) {
         if (!args.get)
@@ -72,6 +75,9 @@ static void set(struct call *call)
     }
     int64_t expiry = args.keep ? string_expiry(&key) : args.expiry;
     put(call, &key, call->argv[2], expiry);
+    key_notify(call, &key, NOTIFY_STRING, "set");
+    if (args.expiry != ENTRY_NO_EXPIRY)
+        key_notify(call, &key, NOTIFY_GENERIC, "expire");
     if (args.expiry != ENTRY_NO_EXPIRY)
         effect_of_set(call, call->argv[1], call->argv[2], args.expiry);
     else if (args.get)
@@ -86,8 +92,10 @@ static void setnx(struct call *call)
 {
     struct key key;
     bool there = key_write(call, 1, &key);
-    if (!there)
+    if (!there) {
         put(call, &key, call->argv[2], ENTRY_NO_EXPIRY);
+        key_notify(call, &key, NOTIFY_STRING, "set");
+    }
     reply_integer(call->reply, !there);
 }
 
@@ -99,6 +107,8 @@ static void set_with_time(struct call *call, int64_t unit)
         return;
     key_write(call, 1, &key);
     put(call, &key, call->argv[3], expiry);
+    key_notify(call, &key, NOTIFY_STRING, "set");
+    key_notify(call, &key, NOTIFY_GENERIC, "expire");
     effect_of_set(call, call->argv[1], call->argv[3], expiry);
     reply_ok(call->reply);
 }
@@ -119,6 +129,7 @@ static void mset_all(struct call *call)
         struct key key;
         key_write(call, i, &key);
         put(call, &key, call->argv[i + 1], ENTRY_NO_EXPIRY);
+        key_notify(call, &key, NOTIFY_STRING, "set");
     }
 }
 
@@ -160,6 +171,7 @@ static void getset(struct call *call)
     else
         reply_null(call->reply);
     put(call, &key, call->argv[2], ENTRY_NO_EXPIRY);
+    key_notify(call, &key, NOTIFY_STRING, "set");
     call_effect(call, (struct bytes[]){ BYTES("SET"), call->argv[1], call->argv[2] }, 3);
 }
 
@@ -194,6 +206,7 @@ static void getdel(struct call *call)
     if (key_read_type(call, 1, TYPE_STRING, &key, &wrong)) {
         reply_value(call, &key);
         key_delete(call, &key);
+        key_notify(call, &key, NOTIFY_GENERIC, "del");
         call_effect(call, (struct bytes[]){ BYTES("DEL"), call->argv[1] }, 2);
     } else if (!wrong) {
         reply_null(call->reply);
@@ -217,13 +230,16 @@ static void getex(struct call *call)
     if (args.expiry != ENTRY_NO_EXPIRY && args.expiry <= call->now && args.is_absolute &&
         call_from_client(call)) {
         key_delete(call, &key);
+        key_notify(call, &key, NOTIFY_GENERIC, "del");
         call_effect(call, (struct bytes[]){ BYTES("DEL"), call->argv[1] }, 2);
     } else if (args.expiry != ENTRY_NO_EXPIRY) {
         key_set_expiry(call, &key, args.expiry);
+        key_notify(call, &key, NOTIFY_GENERIC, "expire");
         size_t len = number_format(when, args.expiry);
         call_effect(call, (struct bytes[]){ BYTES("PEXPIREAT"), call->argv[1], { when, len } }, 3);
     } else if (args.persist && string_expiry(&key) != ENTRY_NO_EXPIRY) {
         key_set_expiry(call, &key, ENTRY_NO_EXPIRY);
+        key_notify(call, &key, NOTIFY_GENERIC, "persist");
         call_effect(call, (struct bytes[]){ BYTES("PERSIST"), call->argv[1] }, 2);
     }
 }
@@ -282,6 +298,7 @@ static void append(struct call *call)
         if (wrong)
             return;
         put(call, &key, more, ENTRY_NO_EXPIRY);
+        key_notify(call, &key, NOTIFY_STRING, "append");
         reply_integer(call->reply, (int64_t)more.len);
         return;
     }
@@ -289,6 +306,7 @@ static void append(struct call *call)
     if (string_is_too_long(call, (int64_t)(len + more.len)))
         return;
     memcpy(string_stretch(call, &key, len + more.len) + len, more.data, more.len);
+    key_notify(call, &key, NOTIFY_STRING, "append");
     reply_integer(call->reply, (int64_t)(len + more.len));
 }
 
@@ -320,6 +338,7 @@ static void setrange(struct call *call)
     }
     char *bytes = string_stretch(call, &key, (size_t)offset + value.len);
     memcpy(bytes + offset, value.data, value.len);
+    key_notify(call, &key, NOTIFY_STRING, "setrange");
     reply_integer(call->reply, (int64_t)entry_string(key.entry, scratch).len);
 }
 
@@ -351,6 +370,7 @@ static void increment(struct call *call, int64_t by)
     } else {
         key_set(call, &key, entry_create_integer(key.name, value, string_expiry(&key)));
     }
+    key_notify(call, &key, NOTIFY_STRING, "incrby");
     reply_integer(call->reply, value);
 }
 
@@ -404,6 +424,7 @@ static void incrbyfloat(struct call *call)
     char text[DOUBLE_TEXT_MAX];
     struct bytes sum = { text, number_format_long_double(text, value) };
     key_set(call, &key, entry_create_text(key.name, sum, string_expiry(&key)));
+    key_notify(call, &key, NOTIFY_STRING, "incrbyfloat");
     reply_bulk(call->reply, sum);
     call_effect(call, (struct bytes[]){ BYTES("SET"), call->argv[1], sum, BYTES("KEEPTTL") }, 4);
 }
