@@ -12,6 +12,7 @@
 #include "server/command/notify.h"
 #include "server/command/pubsub.h"
 #include "server/command/slowlog.h"
+#include "server/command/tracking.h"
 #include "server/config.h"
 #include "server/info.h"
 #include "server/log.h"
@@ -76,6 +77,7 @@ static bool prepare(int argc, char **argv, struct error *error)
     latency_init();
     info_init();
     pubsub_init();
+    tracking_init();
     dispatch_init(config_is(CONFIG_CLUSTER_ENABLED));
     config_on_change(CONFIG_REQUIREPASS, password_changed);
     return password_changed(CONFIG_REQUIREPASS, error) && notify_init(error);

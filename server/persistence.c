@@ -7,6 +7,7 @@
 #include "server/clock.h"
 #include "server/command/call.h"
 #include "server/command/condition.h"
+#include "server/command/tracking.h"
 #include "server/command/watch.h"
 #include "server/config.h"
 #include "server/info.h"
@@ -408,6 +409,7 @@ void persistence_empty_store(void)
         for (unsigned number = 0; number < SLOT_COUNT; number++)
             empty_slot(store_slot(store, database, number));
     }
+    tracking_flush(NULL);
 }
 
 bool persistence_load_rdb(const char *path, struct error *error)

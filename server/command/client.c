@@ -2,11 +2,13 @@
  * through the workers, each of which answers for its own, while the client that asked waits. */
 #include "server/command/block.h"
 #include "server/command/client.h"
+#include "server/command/client_tracking.h"
 #include "server/command/condition.h"
 #include "server/command/families.h"
 #include "server/command/help.h"
 #include "server/command/rows.h"
 #include "server/command/topic.h"
+#include "server/command/tracking.h"
 #include "server/command/transaction.h"
 #include "server/command/watch.h"
 
@@ -100,28 +102,30 @@ static void client_id(struct call *call)
 /* `asks`: the session waits for nothing but this. */
 static void append_flags(struct buffer *out, const struct session *session, bool asks)
 {
-    static const struct {
-        unsigned flag;
+    unsigned flags = session->flags, tracking = session->tracking ? session->tracking->flags : 0;
+    const struct {
+        bool on;
         char letter;
     } letters[] = {
-        { SESSION_MONITOR, 'O' },
-        { SESSION_REPLICA, 'S' },
-        { SESSION_PRIMARY, 'M' },
-        { SESSION_SUBSCRIBED, 'P' },
-        { SESSION_READONLY, 'r' },
-        { SESSION_CLOSE_AFTER_REPLY, 'c' },
-        { SESSION_PARKED, 'b' },
-        { SESSION_UNIX_SOCKET, 'U' },
-        { SESSION_NO_EVICT, 'e' },
-        { SESSION_NO_TOUCH, 'T' },
+        { flags & SESSION_REPLICA, 'S' },
+        { flags & SESSION_MONITOR, 'O' },
+        { flags & SESSION_PRIMARY, 'M' },
+        { flags & SESSION_SUBSCRIBED, 'P' },
+        { session->transaction, 'x' },
+        { flags & SESSION_PARKED && !asks, 'b' },
+        { flags & SESSION_TRACKING, 't' },
+        { tracking & TRACKING_BROKEN, 'R' },
+        { tracking & TRACKING_BCAST, 'B' },
+        { atomic_load(&session->watch_broken), 'd' },
+        { flags & SESSION_CLOSE_AFTER_REPLY, 'c' },
+        { flags & SESSION_UNIX_SOCKET, 'U' },
+        { flags & SESSION_READONLY, 'r' },
+        { flags & SESSION_NO_EVICT, 'e' },
+        { flags & SESSION_NO_TOUCH, 'T' },
     };
     size_t before = out->len;
-    if (session->transaction)
-        buffer_append_char(out, 'x');
-    if (atomic_load(&session->watch_broken))
-        buffer_append_char(out, 'd');
     for (size_t i = 0; i < sizeof(letters) / sizeof(*letters); i++) {
-        if (session->flags & letters[i].flag && !(asks && letters[i].flag == SESSION_PARKED))
+        if (letters[i].on)
             buffer_append_char(out, letters[i].letter);
     }
     if (out->len == before)
@@ -141,7 +145,7 @@ static void describe(struct buffer *out, const struct session *session, int64_t 
     buffer_printf(out,
         " db=%u sub=%zu psub=%zu ssub=%zu multi=%d qbuf=%zu qbuf-free=%zu argv-mem=0 multi-mem=%zu "
         "rbs=%zu "
-        "rbp=%zu obl=%zu oll=%zu omem=%zu tot-mem=%zu events=%s cmd=%s user=default redir=-1 "
+        "rbp=%zu obl=%zu oll=%zu omem=%zu tot-mem=%zu events=%s cmd=%s user=default redir=%lld "
         "resp=%d",
         session->database, topic_count_of(session, TOPIC_CHANNEL),
         topic_count_of(session, TOPIC_PATTERN), topic_count_of(session, TOPIC_SHARD),
@@ -150,7 +154,7 @@ static void describe(struct buffer *out, const struct session *session, int64_t 
         figures.output_buffer, figures.output_buffer, figures.output_blobs, figures.output_memory,
         figures.memory, figures.is_writing ? "rw" : "r",
         session->last_command ? command_by_id(session->last_command - 1)->name : "NULL",
-        session->reply.protocol);
+        (long long)client_redirect_of(session), session->reply.protocol);
     buffer_printf(out, " lib-name=%s lib-ver=%s",
         session->library_name ? session->library_name : "",
         session->library_version ? session->library_version : "");
@@ -569,7 +573,14 @@ static const struct command_arg kill_filters[] = { { "client-id", ARG_INTEGER, A
 static const struct command_arg kill_forms[] = { ARG("ip:port", ARG_STRING),
     { "filter", ARG_ONEOF, ARG_MULTIPLE, NULL, 0, NULL, kill_filters }, { 0 } };
 
+static const struct command_arg yes_no[] = { TOKEN("yes", "YES"), TOKEN("no", "NO"), { 0 } };
+
 static const struct command subcommands[] = {
+    ROW("caching", client_caching, 3, ANYONE, "6.0.0", "O(1)",
+        "Says whether the keys of the next command are tracked",
+        .args = ARGS(CHOICE("mode", 0, yes_no))),
+    ROW("getredir", client_getredir, 2, ANYONE, "6.0.0", "O(1)",
+        "Tells which connection hears of this one's keys"),
     ROW("getname", client_getname, 2, ANYONE, "2.6.9", "O(1)", "Tells this connection's name"),
     ROW("help", call_help, 2, CMD_LOADING | CMD_STALE, "5.0.0", "O(1)",
         "Tells what the subcommands do"),
@@ -606,6 +617,18 @@ static const struct command subcommands[] = {
         "Ends the waiting of a connection whose command waits",
         .args = ARGS(ARG("client-id", ARG_INTEGER),
             CHOICE("timeout_error", ARG_OPTIONAL, unblock_reasons))),
+    ROW("tracking", client_tracking, -3, ANYONE, "6.0.0",
+        "O(1), with options O(N), N prefixes",
+        "Has this connection told of changes of the keys that it has read",
+        .args = ARGS(CHOICE("status", 0, on_off), OPTION("client-id", ARG_INTEGER, "REDIRECT", NULL),
+            { "prefix", ARG_STRING, ARG_OPTIONAL | ARG_MULTIPLE | ARG_MULTIPLE_TOKEN, "PREFIX", 0,
+                NULL, NULL },
+            OPTION("bcast", ARG_PURE_TOKEN, "BCAST", NULL),
+            OPTION("optin", ARG_PURE_TOKEN, "OPTIN", NULL),
+            OPTION("optout", ARG_PURE_TOKEN, "OPTOUT", NULL),
+            OPTION("noloop", ARG_PURE_TOKEN, "NOLOOP", NULL))),
+    ROW("trackinginfo", client_trackinginfo, 2, ANYONE, "6.2.0", "O(1)",
+        "Tells how this connection tracks keys"),
     ROW("unpause", client_unpause, 2, ADMIN, "6.2.0", "O(N), N clients that wait",
         "Ends CLIENT PAUSE"),
     { 0 },

@@ -4,6 +4,7 @@
 #include "server/command/condition.h"
 #include "server/command/executor.h"
 #include "server/command/pubsub.h"
+#include "server/command/tracking.h"
 #include "server/command/watch.h"
 #include "server/persistence.h"
 #include "server/replication/replication.h"
@@ -49,6 +50,11 @@ static void journal_del(void *arg, table_cell *cell)
     journal_append_raw(journal, 0, buffer_bytes(&keys->resp));
 }
 
+static void tell_trackers(void *arg, table_cell *cell)
+{
+    tracking_touch(executor, 0, entry_key(table_cell_entry(cell)));
+}
+
 /* The slot's table is taken out as a whole; a primary's replicas and its AOF hear of every key. */
 static void empty_slot(unsigned number, struct key_journal *keys)
 {
@@ -57,6 +63,8 @@ static void empty_slot(unsigned number, struct key_journal *keys)
     bool tells = journal_is_active(journal) && !(condition_all() & CONDITION_REPLICA);
     if (tells && slot->table.used > 0)
         table_scan(&slot->table, 0, SIZE_MAX, journal_del, keys);
+    if (tracking_is_on() && slot->table.used > 0)
+        table_scan(&slot->table, 0, SIZE_MAX, tell_trackers, NULL);
     watch_touch_slot(slot);
     struct table table = store_take_table(store, slot);
     slot_lock_release(&slot->lock);
@@ -71,6 +79,7 @@ static void delete_keys(const struct slot_set *slots)
             turn_begin(executor->turn);
             empty_slot(number, &keys);
             turn_end(executor->turn);
+            push_flush(executor);
         }
     }
     buffer_free(&keys.resp);

@@ -10,6 +10,7 @@
 #include "server/command/monitor.h"
 #include "server/command/rows.h"
 #include "server/command/topic.h"
+#include "server/command/tracking.h"
 #include "server/command/transaction.h"
 #include "server/config.h"
 #include "server/info.h"
@@ -169,7 +170,9 @@ static void reset(struct call *call)
     struct session *session = call->session;
     bool muted = session->reply.muted && !(session->flags & SESSION_REPLY_OFF); /* by a SKIP */
     transaction_discard(session);
+    push_drain(session->executor);
     monitor_stop(session);
+    tracking_stop(session);
     topic_leave_all(session);
     session->flags &=
         ~(unsigned)(SESSION_ASKING | SESSION_READONLY | SESSION_AUTHENTICATED | SESSION_NO_TOUCH |

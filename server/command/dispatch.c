@@ -16,6 +16,7 @@
 #include "server/command/push.h"
 #include "server/command/route.h"
 #include "server/command/slowlog.h"
+#include "server/command/tracking.h"
 #include "server/command/transaction.h"
 #include "server/command/transit.h"
 #include "server/config.h"
@@ -422,6 +423,9 @@ void dispatch_call(struct call *call)
     }
     slowlog_note(call, ticks);
     latency_note(call, ticks);
+    if (__builtin_expect(call->session->flags & SESSION_TRACKING, 0) &&
+        call->entry->command->flags & CMD_READONLY)
+        tracking_remember(call);
     monitor_note(call);
     call->session->last_command = call->entry->id + 1;
 }
@@ -651,6 +655,8 @@ enum dispatch_result dispatch_run(struct executor *executor, struct request *req
     }
     block_serve_rest(executor);
     push_flush(executor);
+    if (__builtin_expect(session->flags & SESSION_TRACKING, 0) && result != DISPATCH_RETRY)
+        tracking_command_over(session, request->entry);
     if (__builtin_expect(call.refused, 0))
         note_refusal(executor, request);
     if (asking && result != DISPATCH_RETRY)

@@ -11,6 +11,7 @@
 struct block_mark;
 struct block_room;
 struct journal;
+struct changes;
 struct letter;
 struct session;
 
@@ -50,6 +51,7 @@ struct executor {
     bool holds_all_slots;     /* a transaction that needs them has locked every slot */
     unsigned index;           /* among the executors */
     int box;                  /* see push.h; -1: it has no clients */
+    struct changes *changes; /* of keys, for those who track: see tracking.c */
     struct letter *pushes, *last_push; /* put off until the command is through: see push.h */
     struct executor_counters counters;
     struct command_counter *commands; /* command_count() of them */

@@ -10,6 +10,7 @@
 #include "server/command/key.h"
 #include "server/command/notify.h"
 #include "server/command/push.h"
+#include "server/command/tracking.h"
 #include "server/command/watch.h"
 #include "server/journal/journal.h"
 #include "server/periodic.h"
@@ -50,7 +51,8 @@ static void look(void *arg, table_cell *cell)
 /* Whether the name is wanted when the entry is gone. */
 static bool is_anyone_told(void)
 {
-    return atomic_load_explicit(&notify_classes, memory_order_relaxed) & NOTIFY_EXPIRED;
+    return tracking_is_on() ||
+           atomic_load_explicit(&notify_classes, memory_order_relaxed) & NOTIFY_EXPIRED;
 }
 
 static void remove_one(struct executor *executor, unsigned database, struct slot *slot,
@@ -73,6 +75,7 @@ static void remove_one(struct executor *executor, unsigned database, struct slot
     store_remove(executor->store, slot, hash, cell);
     if (watched) {
         watch_touch(slot, kept);
+        tracking_touch(executor, 0, kept);
         notify_event(executor, database, kept, NOTIFY_EXPIRED, "expired");
     }
     if (slot->blocked)

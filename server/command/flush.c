@@ -7,6 +7,7 @@
 #include "server/command/dispatch.h"
 #include "server/command/families.h"
 #include "server/command/rows.h"
+#include "server/command/tracking.h"
 #include "server/command/watch.h"
 #include "server/config.h"
 #include "server/journal/journal.h"
@@ -151,6 +152,7 @@ static void flush_slots(struct call *call, bool all)
         store_unlock_many(flush->slots, flush->slot_count);
         call_no_effect(call);
     }
+    tracking_flush(call->executor);
     call_changed(call);
     finish(call, flush, lazily);
 }

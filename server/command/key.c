@@ -5,6 +5,7 @@
 #include "server/command/block.h"
 #include "server/command/condition.h"
 #include "server/command/notify.h"
+#include "server/command/tracking.h"
 #include "server/command/watch.h"
 
 enum { ACCESS_MASK = (1 << 24) - 1 };
@@ -52,6 +53,7 @@ static void see_expiry(struct call *call, struct key *key)
     if (!(condition_all() & CONDITION_REPLICA) && !pause_is_on()) {
         store_remove(call->store, key->slot, key->hash, key->cell);
         watch_touch(key->slot, key->name);
+        tracking_touch(call->executor, 0, key->name);
         block_signal(call, key);
         call_side_effect(call, (struct bytes[]){ BYTES("DEL"), key->name }, 2);
         key_notify(call, key, NOTIFY_EXPIRED, "expired");
@@ -117,6 +119,7 @@ void key_set(struct call *call, struct key *key, struct entry *entry)
     }
     key->entry = entry;
     watch_touch(key->slot, key->name);
+    tracking_touch(call->executor, call->session->id, key->name);
     block_signal(call, key);
     call_changed(call);
 }
@@ -126,6 +129,7 @@ void key_delete(struct call *call, struct key *key)
     store_remove(call->store, key->slot, key->hash, key->cell);
     forget(key);
     watch_touch(key->slot, key->name);
+    tracking_touch(call->executor, call->session->id, key->name);
     block_signal(call, key);
     call_changed(call);
 }
@@ -139,6 +143,7 @@ void key_will_change(struct call *call, struct key *key)
 void key_did_change(struct call *call, struct key *key)
 {
     watch_touch(key->slot, key->name);
+    tracking_touch(call->executor, call->session->id, key->name);
     call_changed(call);
 }
 

@@ -2,6 +2,7 @@
 #include "server/command/families.h"
 #include "server/command/list_key.h"
 #include "server/command/rows.h"
+#include "server/command/tracking.h"
 #include "server/command/watch.h"
 
 #include "common/number.h"
@@ -227,6 +228,7 @@ static void ltrim(struct call *call)
     size_t from, before = list_of(&key)->count, count = clip(start, stop, before, &from);
     if (count == before) {
         watch_touch(key.slot, key.name);
+        tracking_touch(call->executor, call->session->id, key.name);
         key_notify(call, &key, NOTIFY_LIST, "ltrim");
     } else {
         struct list *list = list_to_change(call, &key);

@@ -19,6 +19,7 @@
 #include "server/command/push.h"
 #include "server/command/rows.h"
 #include "server/command/transit.h"
+#include "server/command/tracking.h"
 #include "server/command/watch.h"
 #include "server/config.h"
 #include "server/journal/journal.h"
@@ -109,6 +110,7 @@ static bool remove_item(struct migration *migration, size_t i)
         return false;
     store_remove(store, slot, hash, cell);
     watch_touch(slot, name);
+    tracking_touch(migration->executor, 0, name);
     notify_event(migration->executor, migration->database, name, NOTIFY_GENERIC, "del");
     return true;
 }

@@ -5,6 +5,7 @@
 #include "common/memory.h"
 #include "server/command/monitor.h"
 #include "server/command/topic.h"
+#include "server/command/tracking.h"
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -77,6 +78,7 @@ void session_gone(struct session *session)
     remove_at(stripe, index_of(stripe, session->id));
     pthread_mutex_unlock(&stripe->mutex);
     monitor_stop(session);
+    tracking_stop(session);
     topic_leave_all(session);
 }
 
