@@ -7,7 +7,7 @@
 
 struct wish {
     unsigned flags;
-    int64_t redirect; /* 0: none */
+    int64_t redirect;       /* 0: none */
     struct bytes *prefixes; /* owned; the bytes are the request's */
     size_t count;
 };
@@ -80,8 +80,7 @@ static int compare(const void *a, const void *b)
 static struct bytes *prefixes_of(const struct session *session, size_t *count)
 {
     *count = 0;
-    struct bytes *all =
-        memory_alloc((topic_count_of(session, TOPIC_PREFIX) + 1) * sizeof(*all));
+    struct bytes *all = memory_alloc((topic_count_of(session, TOPIC_PREFIX) + 1) * sizeof(*all));
     const struct subscriptions *subscriptions = session->subscriptions;
     for (size_t i = 0; subscriptions && i < subscriptions->capacity; i++) {
         const struct subscription *each = subscriptions->buckets[i];
@@ -116,8 +115,8 @@ static bool are_apart(struct call *call, const struct wish *wish)
         }
         for (size_t k = i + 1; k < wish->count && apart; k++) {
             if (overlap(wish->prefixes[i], wish->prefixes[k]))
-                apart = refuse_overlap(
-                    call, wish->prefixes[i], wish->prefixes[k], "another provided");
+                apart =
+                    refuse_overlap(call, wish->prefixes[i], wish->prefixes[k], "another provided");
         }
     }
     free(existing);

@@ -67,8 +67,8 @@ static void append_origin(struct buffer *out, const struct session *session)
     if (of_script)
         buffer_printf(out, "[%u lua]", session->database);
     else if (session->flags & SESSION_UNIX_SOCKET)
-        buffer_printf(out, "[%u unix:%.*s]", session->database,
-            (int)strcspn(session->local, ":"), session->local);
+        buffer_printf(out, "[%u unix:%.*s]", session->database, (int)strcspn(session->local, ":"),
+            session->local);
     else
         buffer_printf(out, "[%u %s]", session->database, session->peer);
 }
@@ -134,8 +134,7 @@ void monitor_stop(struct session *session)
 }
 
 const struct command monitor_commands[] = {
-    { "monitor", monitor, 1, CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE,
-        .group = "server", .since = "1.0.0",
-        .summary = "Shows every command that the server is given, as it runs" },
+    { "monitor", monitor, 1, CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE, .group = "server",
+        .since = "1.0.0", .summary = "Shows every command that the server is given, as it runs" },
     { 0 },
 };

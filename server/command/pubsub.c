@@ -55,7 +55,8 @@ struct audience {
     push_set workers;
 };
 
-static void add_topic(struct audience *audience, struct topic *topic, push_set workers, size_t count)
+static void add_topic(
+    struct audience *audience, struct topic *topic, push_set workers, size_t count)
 {
     if (audience->count == audience->capacity) {
         size_t capacity = audience->capacity * 2;

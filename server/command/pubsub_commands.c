@@ -2,13 +2,13 @@
  * these commands as if the channels were keys. */
 #include "server/command/pubsub.h"
 
+#include "server/cluster/service.h"
 #include "server/command/call.h"
 #include "server/command/dispatch.h"
 #include "server/command/families.h"
 #include "server/command/glob.h"
 #include "server/command/help.h"
 #include "server/command/rows.h"
-#include "server/cluster/service.h"
 #include "server/journal/journal.h"
 
 /* ---- Subscribing ---- */
@@ -41,8 +41,8 @@ static void subscribe_to(struct call *call, enum topic_kind kind)
     push_drain(call->executor);
     for (int i = 1; i < call->argc; i++) {
         topic_subscribe(call->session, kind, call->argv[i]);
-        pubsub_tell(call->session, words[kind].subscribe, &call->argv[i],
-            count_for(call->session, kind));
+        pubsub_tell(
+            call->session, words[kind].subscribe, &call->argv[i], count_for(call->session, kind));
     }
 }
 
@@ -69,8 +69,8 @@ static void unsubscribe_from(struct call *call, enum topic_kind kind)
         unsubscribe_all(call, kind);
     for (int i = 1; i < call->argc; i++) {
         topic_unsubscribe(call->session, kind, call->argv[i]);
-        pubsub_tell(call->session, words[kind].unsubscribe, &call->argv[i],
-            count_for(call->session, kind));
+        pubsub_tell(
+            call->session, words[kind].unsubscribe, &call->argv[i], count_for(call->session, kind));
     }
 }
 
@@ -124,8 +124,7 @@ static void publish_as(struct call *call, enum topic_kind kind)
         return;
     }
     bool later = call->in_exec || call->slot || call->reply != &call->session->reply;
-    size_t count =
-        pubsub_publish(call->executor, kind, call->argv[1], call->argv[2], later);
+    size_t count = pubsub_publish(call->executor, kind, call->argv[1], call->argv[2], later);
     pass_on(call, kind == TOPIC_SHARD);
     reply_integer(call->reply, (int64_t)count);
 }
@@ -234,15 +233,14 @@ static const struct command subcommands[] = {
         "Counts the different patterns that have subscribers"),
     ROW("numsub", pubsub_numsub, -2, ASKS, "2.8.0", "O(N), N channels asked for",
         "Counts the subscribers of channels",
-        .args = ARGS(
-            { "channel", ARG_STRING, ARG_OPTIONAL | ARG_MULTIPLE, NULL, 0, NULL, NULL })),
+        .args = ARGS({ "channel", ARG_STRING, ARG_OPTIONAL | ARG_MULTIPLE, NULL, 0, NULL, NULL })),
     ROW("shardchannels", pubsub_shardchannels, -2, ASKS, "7.0.0", "O(N), N sharded channels",
         "Tells the sharded channels that have subscribers",
         .args = ARGS(OPTION("pattern", ARG_PATTERN, NULL, NULL))),
     ROW("shardnumsub", pubsub_shardnumsub, -2, ASKS, "7.0.0", "O(N), N channels asked for",
         "Counts the subscribers of sharded channels",
-        .args = ARGS(
-            { "shardchannel", ARG_STRING, ARG_OPTIONAL | ARG_MULTIPLE, NULL, 0, NULL, NULL })),
+        .args =
+            ARGS({ "shardchannel", ARG_STRING, ARG_OPTIONAL | ARG_MULTIPLE, NULL, 0, NULL, NULL })),
     { 0 },
 };
 
@@ -251,24 +249,21 @@ const struct command pubsub_commands[] = {
         "Has the messages of channels sent here", .args = ARGS(ARG_MANY("channel", ARG_STRING))),
     ROW("unsubscribe", unsubscribe, -1, LISTENS, "2.0.0", "O(N), N channels",
         "Ends the subscription of channels, or of all",
-        .args = ARGS(
-            { "channel", ARG_STRING, ARG_OPTIONAL | ARG_MULTIPLE, NULL, 0, NULL, NULL })),
+        .args = ARGS({ "channel", ARG_STRING, ARG_OPTIONAL | ARG_MULTIPLE, NULL, 0, NULL, NULL })),
     ROW("psubscribe", psubscribe, -2, LISTENS, "2.0.0", "O(N), N patterns",
         "Has the messages of all channels sent here that match a pattern",
         .args = ARGS({ "pattern", ARG_BLOCK, ARG_MULTIPLE, NULL, 0, NULL, one_pattern })),
     ROW("punsubscribe", punsubscribe, -1, LISTENS, "2.0.0", "O(N), N patterns",
         "Ends the subscription of patterns, or of all",
-        .args = ARGS(
-            { "pattern", ARG_PATTERN, ARG_OPTIONAL | ARG_MULTIPLE, NULL, 0, NULL, NULL })),
+        .args = ARGS({ "pattern", ARG_PATTERN, ARG_OPTIONAL | ARG_MULTIPLE, NULL, 0, NULL, NULL })),
     ROW("ssubscribe", ssubscribe, -2, LISTENS, "7.0.0", "O(N), N channels",
-        "Has the messages of sharded channels sent here",
-        .keys = KEYS(KEYS_AT(1, KEY_NOT_KEY, -1)),
+        "Has the messages of sharded channels sent here", .keys = KEYS(KEYS_AT(1, KEY_NOT_KEY, -1)),
         .args = ARGS(ARG_MANY("shardchannel", ARG_STRING))),
     ROW("sunsubscribe", sunsubscribe, -1, LISTENS, "7.0.0", "O(N), N channels",
         "Ends the subscription of sharded channels, or of all",
         .keys = KEYS(KEYS_AT(1, KEY_NOT_KEY, -1)),
-        .args = ARGS(
-            { "shardchannel", ARG_STRING, ARG_OPTIONAL | ARG_MULTIPLE, NULL, 0, NULL, NULL })),
+        .args =
+            ARGS({ "shardchannel", ARG_STRING, ARG_OPTIONAL | ARG_MULTIPLE, NULL, 0, NULL, NULL })),
     ROW("publish", publish, 3, SPEAKS, "2.0.0",
         "O(N+M), N subscribers of the channel, M patterns that anyone has subscribed to",
         "Sends a message to the subscribers of a channel",
@@ -277,7 +272,7 @@ const struct command pubsub_commands[] = {
         "Sends a message to the subscribers of a sharded channel",
         .keys = KEYS(KEYS_AT(1, KEY_NOT_KEY, 0)),
         .args = ARGS(ARG("shardchannel", ARG_STRING), ARG("message", ARG_STRING))),
-    ROW("pubsub", NULL, -2, 0, "2.8.0", "Depends on the subcommand",
-        "Tells who listens to what", .subcommands = subcommands),
+    ROW("pubsub", NULL, -2, 0, "2.8.0", "Depends on the subcommand", "Tells who listens to what",
+        .subcommands = subcommands),
     { 0 },
 };

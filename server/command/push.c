@@ -14,7 +14,7 @@ struct letter {
 /* What others have for the clients of one executor. */
 struct box {
     struct executor *executor;
-    pthread_mutex_t mutex;         /* guards first and last */
+    pthread_mutex_t mutex; /* guards first and last */
     struct letter *first, **last;
     atomic_bool filled; /* there is a letter; for a look without the mutex */
 };

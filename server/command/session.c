@@ -21,8 +21,8 @@ static struct stripe {
     pthread_mutex_t mutex; /* guards the rest */
     struct place *places;  /* owned */
     size_t count, capacity;
-} __attribute__((aligned(64))) stripes[STRIPES] = { [0 ... STRIPES - 1] = {
-    .mutex = PTHREAD_MUTEX_INITIALIZER } };
+} __attribute__((aligned(64)))
+stripes[STRIPES] = { [0 ... STRIPES - 1] = { .mutex = PTHREAD_MUTEX_INITIALIZER } };
 
 static size_t index_of(const struct stripe *stripe, uint64_t id)
 {

@@ -29,9 +29,9 @@ enum { TOPIC_OF_PUBSUB = TOPIC_SHARD + 1 };
 /* One session's interest in one topic. Owner: the session's worker. */
 struct subscription {
     struct session *session;
-    struct topic *topic;               /* with a reference */
+    struct topic *topic;                  /* with a reference */
     struct subscription *next_in_session; /* of its bucket */
-    uint32_t place;                    /* in the topic's list of its worker */
+    uint32_t place;                       /* in the topic's list of its worker */
 };
 
 struct topic_list {
@@ -48,7 +48,7 @@ struct topic {
     uint32_t subscribers; /* of all workers; the stripe's lock */
     uint16_t slot;        /* of a sharded channel */
     uint64_t hash;
-    struct bytes name;       /* lies behind the lists */
+    struct bytes name;         /* lies behind the lists */
     struct topic_list lists[]; /* one for each box of push.h */
 };
 
@@ -89,7 +89,8 @@ size_t topic_memory_of(const struct session *session);
 /* --- From any thread. --- */
 
 /* The topic of that name, held, or NULL; *workers and *subscribers are those of this moment. */
-struct topic *topic_find(enum topic_kind kind, struct bytes name, push_set *workers, size_t *subscribers);
+struct topic *topic_find(
+    enum topic_kind kind, struct bytes name, push_set *workers, size_t *subscribers);
 void topic_release(struct topic *topic);
 /* Visits all of a kind, stripe by stripe under its lock (of patterns: under the one lock of all).
  * visit must not call anything of this header but topic_hold. */

@@ -87,10 +87,10 @@ static void tell_tracker(struct session *session, struct blob *keys)
         return;
     }
     struct forwarded *forwarded = memory_alloc(sizeof(*forwarded));
-    *forwarded = (struct forwarded){ .push = { .deliver = deliver_forwarded,
-                                         .free = free_forwarded },
-        .to = to,
-        .keys = blob_hold(keys) };
+    *forwarded =
+        (struct forwarded){ .push = { .deliver = deliver_forwarded, .free = free_forwarded },
+            .to = to,
+            .keys = blob_hold(keys) };
     atomic_init(&forwarded->push.refs, 1);
     if (where == session->executor) {
         deliver_forwarded(&forwarded->push, where);
@@ -170,7 +170,7 @@ struct changes {
     struct part {
         struct topic *topic; /* held; of a prefix */
         struct blob *keys;   /* held */
-    } *parts;                /* owned; in the order of the prefixes */
+    } * parts;               /* owned; in the order of the prefixes */
     size_t part_count, part_capacity;
     const struct bytes *sorted; /* while parts are made */
     push_set workers;
@@ -268,9 +268,8 @@ static void gather(struct executor *executor, uint64_t by, struct bytes key)
     struct changes *changes = executor->changes;
     if (!changes) {
         changes = memory_alloc_zeroed(1, sizeof(*changes));
-        changes->push = (struct push){
-            .deliver = deliver_changes, .free = free_changes, .complete = complete
-        };
+        changes->push =
+            (struct push){ .deliver = deliver_changes, .free = free_changes, .complete = complete };
         atomic_init(&changes->push.refs, 1);
         changes->by = by;
         executor->changes = changes;

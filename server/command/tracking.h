@@ -36,8 +36,7 @@ void tracking_stop(struct session *session); /* nothing where it does not track 
 extern _Atomic uint32_t tracking_count;
 static inline bool tracking_is_on(void)
 {
-    return __builtin_expect(
-        atomic_load_explicit(&tracking_count, memory_order_relaxed) > 0, 0);
+    return __builtin_expect(atomic_load_explicit(&tracking_count, memory_order_relaxed) > 0, 0);
 }
 
 /* A key was changed or removed, by this session (0: by none, as in expiry); its slot is locked. */

@@ -77,8 +77,8 @@ static bool add_reader(struct tracking_readers *readers, struct tracking_reader 
         readers->capacity = readers->capacity ? readers->capacity * 2 : 1;
         readers->items = memory_resize(readers->items, readers->capacity * sizeof(reader));
     }
-    memmove(readers->items + low + 1, readers->items + low,
-        (readers->count - low) * sizeof(reader));
+    memmove(
+        readers->items + low + 1, readers->items + low, (readers->count - low) * sizeof(reader));
     readers->items[low] = reader;
     readers->count++;
     return true;
