@@ -2,6 +2,7 @@
  * other, vote for each other, and take over from each other. */
 #include "common/slot.h"
 #include "tests/support/cluster.h"
+#include "tests/support/raw.h"
 #include "tests/support/scratch.h"
 #include "tests/support/shell.h"
 #include "tests/support/wait.h"
@@ -217,5 +218,61 @@ Test(mixed, files)
         node_expect(last, "501", "DBSIZE");
         node_expect(last, "500", "STRLEN k499");
         node_stop(last);
+    }
+}
+
+/* ---- Messages ---- */
+
+static struct raw *subscribed(struct node *node, const char *line)
+{
+    struct raw *raw = raw_open(node_port(node));
+    cr_assert_not_null(raw);
+    raw_send_text(raw, line);
+    cr_assert(raw_reply(raw, 10000).len > 0);
+    return raw;
+}
+
+static void expect_message(struct raw *raw, const char *kind, const char *channel, int number)
+{
+    const char *text = scratch_printf("%d", number);
+    const char *expected = scratch_printf("*3\r\n$%zu\r\n%s\r\n$%zu\r\n%s\r\n$%zu\r\n%s\r\n",
+        strlen(kind), kind, strlen(channel), channel, strlen(text), text);
+    struct bytes reply = raw_reply(raw, 10000);
+    cr_expect(bytes_equal(reply, bytes_of(expected)), "%s", raw_escape(reply));
+}
+
+/* Whoever publishes, everybody hears it; of a shard its two nodes, one of each kind. */
+Test(mixed, messages)
+{
+    struct cluster *cluster = mixed_cluster(REDIS_EVERY_OTHER);
+    struct raw *plain[6], *sharded[6];
+    for (int i = 0; i < 6; i++)
+        plain[i] = subscribed(cluster->nodes[i], "SUBSCRIBE all\r\n");
+    for (int from = 0; from < 6; from++) {
+        node_expect(cluster->nodes[from], "1", "PUBLISH all %d", from);
+        for (int i = 0; i < 6; i++)
+            expect_message(plain[i], "message", "all", from);
+    }
+    for (int shard = 0; shard < 3; shard++) {
+        struct node *primary = cluster->nodes[shard], *replica = cluster->nodes[3 + shard];
+        const char *channel = NULL;
+        for (int i = 0; channel == NULL; i++) {
+            const char *name = scratch_printf("shard%d", i);
+            if (cluster_owner_of_key(cluster, name) == primary)
+                channel = name;
+        }
+        const char *line = scratch_printf("SSUBSCRIBE %s\r\n", channel);
+        sharded[shard] = subscribed(primary, line);
+        sharded[3 + shard] = subscribed(replica, line);
+        node_expect(primary, "1", "SPUBLISH %s 1", channel);
+        expect_message(sharded[shard], "smessage", channel, 1);
+        expect_message(sharded[3 + shard], "smessage", channel, 1);
+        node_expect(replica, "1", "SPUBLISH %s 2", channel);
+        expect_message(sharded[shard], "smessage", channel, 2);
+        expect_message(sharded[3 + shard], "smessage", channel, 2);
+    }
+    for (int i = 0; i < 6; i++) {
+        raw_close(plain[i]);
+        raw_close(sharded[i]);
     }
 }
