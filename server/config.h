@@ -80,6 +80,7 @@ enum config_id {
     CONFIG_ENABLE_DEBUG_COMMAND,     /* enum config_permission */
     CONFIG_ENABLE_PROTECTED_CONFIGS, /* enum config_permission */
     CONFIG_TRACKING_TABLE_MAX_KEYS,
+    CONFIG_MAXMEMORY_CLIENTS, /* bytes; negative: so many percent of maxmemory */
     CONFIG_LAZYFREE_LAZY_USER_FLUSH,
     CONFIG_SHUTDOWN_TIMEOUT, /* seconds */
     /* up to where a value keeps its packed encoding: members, and bytes of the longest */

@@ -126,6 +126,43 @@ static void write_size(
 
 const struct config_kind config_kind_size = { 1, parse_size, format_number, write_size };
 
+/* "10%" is -10. */
+static bool parse_size_or_percent(const struct directive *row, const struct bytes *words,
+    size_t count, struct config_value *value, struct error *error)
+{
+    if (count != 1 || words[0].len < 2 || words[0].data[words[0].len - 1] != '%')
+        return parse_size(row, words, count, value, error);
+    int64_t percent;
+    if (!number_parse((struct bytes){ words[0].data, words[0].len - 1 }, &percent) || percent < 0)
+        return error_set(error, "argument must be a memory or percent value");
+    if (percent > -row->min)
+        return error_set(
+            error, "argument must be less or equal to %" PRId64 "%%", -row->min);
+    value->numbers[0] = -percent;
+    return true;
+}
+
+static void format_size_or_percent(
+    const struct directive *row, const struct config_value *value, struct buffer *out)
+{
+    if (value->numbers[0] < 0)
+        buffer_printf(out, "%" PRId64 "%%", -value->numbers[0]);
+    else
+        format_number(row, value, out);
+}
+
+static void write_size_or_percent(
+    const struct directive *row, const struct config_value *value, struct buffer *out)
+{
+    if (value->numbers[0] < 0)
+        buffer_printf(out, "%s %" PRId64 "%%\n", row->name, -value->numbers[0]);
+    else
+        write_size(row, value, out);
+}
+
+const struct config_kind config_kind_size_or_percent = { 1, parse_size_or_percent,
+    format_size_or_percent, write_size_or_percent };
+
 static bool parse_octal(const struct directive *row, const struct bytes *words, size_t count,
     struct config_value *value, struct error *error)
 {

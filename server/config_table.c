@@ -248,6 +248,8 @@ const struct directive config_directives[] = {
     TEXT("masterauth", NULL, MASTERAUTH, DIRECTIVE_SECRET, "", check_password),
     TEXT("masteruser", NULL, MASTERUSER, DIRECTIVE_SECRET, "", check_password),
     NUMBER("maxclients", NULL, MAXCLIENTS, 0, 1, UINT32_MAX, "10000"),
+    { "maxmemory-clients", NULL, &config_kind_size_or_percent, CONFIG_MAXMEMORY_CLIENTS, 0, -100,
+        ANY, "0", NULL, NULL, NULL, NULL },
     NUMBER("min-replicas-max-lag", "min-slaves-max-lag", MIN_REPLICAS_MAX_LAG, 0, 0, INT, "10"),
     NUMBER("min-replicas-to-write", "min-slaves-to-write", MIN_REPLICAS_TO_WRITE, 0, 0, INT, "0"),
     CHOICE("no-appendfsync-on-rewrite", NO_APPENDFSYNC_ON_REWRITE, 0, "no", only_no, NULL),

@@ -43,7 +43,7 @@ struct config_kind {
         const struct directive *row, const struct config_value *value, struct buffer *out);
 };
 
-extern const struct config_kind config_kind_number, config_kind_size, config_kind_octal,
+extern const struct config_kind config_kind_number, config_kind_size, config_kind_size_or_percent, config_kind_octal,
     config_kind_bool, config_kind_choice, config_kind_output_limits, config_kind_text,
     config_kind_words, config_kind_save, config_kind_replicaof;
 

@@ -6,9 +6,13 @@
 #include "server/clock.h"
 #include "server/command/executor.h"
 #include "server/command/session.h"
+#include "server/config.h"
 #include "server/info.h"
+#include "server/log.h"
 #include "server/periodic.h"
 
+#include "common/memory.h"
+#include <stdlib.h>
 #include <string.h>
 
 enum { RECENT = 8, PERIOD_MS = 1000 }; /* rounds that count as recent */
@@ -69,6 +73,151 @@ static void tick(struct executor *executor, unsigned worker, unsigned workers)
     executor->visit(executor, visit, done, NULL);
 }
 
+/* ---- maxmemory-clients ----
+ *
+ * Each worker has the sum of its own clients, brought up to date as their buffers change, for all to
+ * read. Whoever finds the sum of the sums too large sends a visit round: it gathers who could be
+ * closed, the largest are chosen, and a second round closes them. There is one at a time. */
+
+struct candidate {
+    uint64_t id;
+    size_t memory;
+};
+
+struct eviction {
+    struct executor *asker;
+    struct candidate *candidates; /* owned */
+    size_t count, capacity;
+};
+
+static atomic_bool evicting;
+static _Atomic uint64_t evicted;
+
+static bool is_counted(const struct session *session)
+{
+    return !(session->flags & (SESSION_REPLICA | SESSION_PRIMARY));
+}
+
+/* Of an executor's own sum. */
+static void set_counted(struct session *session, size_t memory)
+{
+    atomic_size_t *sum = &session->executor->client_memory;
+    atomic_store_explicit(sum,
+        atomic_load_explicit(sum, memory_order_relaxed) - session->counted + memory,
+        memory_order_relaxed);
+    session->counted = memory;
+}
+
+/* In bytes; 0: none. Below the least of it nobody could say anything. */
+static size_t limit(void)
+{
+    enum { LEAST = 128 * 1024 };
+    int64_t max = config_number(CONFIG_MAXMEMORY_CLIENTS);
+    if (max <= 0) /* a percentage of maxmemory, of which there is none */
+        return 0;
+    return max < LEAST ? LEAST : (size_t)max;
+}
+
+void client_memory_note(struct session *session)
+{
+    if (__builtin_expect(limit() == 0, 1) || !is_counted(session))
+        return;
+    struct session_figures figures;
+    session->executor->measure(session, &figures);
+    set_counted(session, figures.memory);
+}
+
+void client_memory_forget(struct session *session)
+{
+    set_counted(session, 0);
+}
+
+static size_t sum_of_all(void)
+{
+    size_t sum = 0;
+    for (unsigned i = 0; i < executor_count(); i++)
+        sum += atomic_load_explicit(&executor_at(i)->client_memory, memory_order_relaxed);
+    return sum;
+}
+
+static int larger_first(const void *a, const void *b)
+{
+    const struct candidate *one = a, *other = b;
+    return (one->memory < other->memory) - (one->memory > other->memory);
+}
+
+static void gather(void *arg, struct session *session)
+{
+    struct eviction *eviction = arg;
+    client_memory_note(session);
+    if (!is_counted(session) || session->flags & SESSION_NO_EVICT)
+        return;
+    if (eviction->count == eviction->capacity) {
+        eviction->capacity = eviction->capacity ? eviction->capacity * 2 : 64;
+        eviction->candidates = memory_resize(
+            eviction->candidates, eviction->capacity * sizeof(*eviction->candidates));
+    }
+    eviction->candidates[eviction->count++] = (struct candidate){ session->id, session->counted };
+}
+
+static void close_chosen(void *arg, struct session *session)
+{
+    struct eviction *eviction = arg;
+    for (size_t i = 0; i < eviction->count; i++) {
+        if (eviction->candidates[i].id != session->id)
+            continue;
+        log_write(LOG_NOTICE, "Evicting client %s: %zu bytes are too many under maxmemory-clients",
+            session->peer, session->counted);
+        client_memory_forget(session);
+        atomic_fetch_add(&evicted, 1);
+        session->executor->close(session);
+        return;
+    }
+}
+
+static void end_eviction(void *arg)
+{
+    struct eviction *eviction = arg;
+    free(eviction->candidates);
+    free(eviction);
+    atomic_store(&evicting, false);
+}
+
+/* The largest, as many as it takes. */
+static void choose(void *arg)
+{
+    struct eviction *eviction = arg;
+    size_t sum = sum_of_all(), max = limit(), chosen = 0;
+    qsort(eviction->candidates, eviction->count, sizeof(struct candidate), larger_first);
+    while (max > 0 && sum > max && chosen < eviction->count) {
+        size_t memory = eviction->candidates[chosen++].memory;
+        sum -= memory < sum ? memory : sum;
+    }
+    eviction->count = chosen;
+    if (chosen > 0)
+        eviction->asker->visit(eviction->asker, close_chosen, end_eviction, eviction);
+    else
+        end_eviction(eviction);
+}
+
+void client_memory_enforce(struct executor *executor)
+{
+    size_t max = limit();
+    if (__builtin_expect(max == 0, 1) || sum_of_all() <= max || atomic_exchange(&evicting, true))
+        return;
+    struct eviction *eviction = memory_alloc_zeroed(1, sizeof(*eviction));
+    eviction->asker = executor;
+    executor->visit(executor, gather, choose, eviction);
+}
+
+/* ---- INFO ---- */
+
+static void tell_stats(struct buffer *out)
+{
+    buffer_printf(
+        out, "evicted_clients:%llu\r\n", (unsigned long long)atomic_load(&evicted));
+}
+
 static void tell_clients(struct buffer *out)
 {
     buffer_printf(out,
@@ -87,4 +236,5 @@ void client_memory_init(void)
     periodic_add(tick, false);
     info_register("clients", tell_clients);
     info_register("memory", tell_memory);
+    info_register("stats", tell_stats);
 }

@@ -50,6 +50,7 @@ struct executor {
     bool in_transaction;      /* effects are gathered until EXEC is through */
     bool holds_all_slots;     /* a transaction that needs them has locked every slot */
     unsigned index;           /* among the executors */
+    atomic_size_t client_memory; /* bytes of its clients: see client_memory.h; read by any */
     int box;                  /* see push.h; -1: it has no clients */
     struct changes *changes; /* of keys, for those who track: see tracking.c */
     struct letter *pushes, *last_push; /* put off until the command is through: see push.h */

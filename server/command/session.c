@@ -3,6 +3,7 @@
 #include "server/command/session.h"
 
 #include "common/memory.h"
+#include "server/command/client_memory.h"
 #include "server/command/monitor.h"
 #include "server/command/topic.h"
 #include "server/command/tracking.h"
@@ -77,6 +78,7 @@ void session_gone(struct session *session)
     pthread_mutex_lock(&stripe->mutex);
     remove_at(stripe, index_of(stripe, session->id));
     pthread_mutex_unlock(&stripe->mutex);
+    client_memory_forget(session);
     monitor_stop(session);
     tracking_stop(session);
     topic_leave_all(session);

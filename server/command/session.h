@@ -52,6 +52,7 @@ struct session {
     unsigned last_command;        /* 1 + id of the last command, for CLIENT LIST; 0: none yet */
     struct block_waiter *waiter;  /* it waits for keys: see block.h */
     uint64_t write_offset;        /* journal offset after its last write, for WAIT */
+    size_t counted;               /* bytes of memory that client_memory has of it */
     struct subscriptions *subscriptions; /* see topic.h; NULL: none */
     struct tracking *tracking;           /* of a SESSION_TRACKING: see tracking.h */
     void *connection;             /* net's; NULL for sessions without one */

@@ -13,9 +13,12 @@
 #include "server/clock.h"
 #include "server/command/block.h"
 #include "server/command/call.h"
+#include "server/command/client_memory.h"
 #include "server/command/condition.h"
 #include "server/command/dispatch.h"
 #include "server/command/push.h"
+#include "server/command/topic.h"
+#include "server/command/transaction.h"
 #include "server/config.h"
 #include "server/info.h"
 #include "server/journal/aof.h"
@@ -219,6 +222,7 @@ static void run_ready(struct worker *worker)
         if (connection->closing)
             continue;
         tidy_input(connection);
+        client_memory_note(&connection->session);
         bound_input(connection);
     }
     ready->count = 0;
@@ -311,6 +315,8 @@ static void flush_replies(struct worker *worker)
             continue;
         }
         connection_write(connection);
+        if (!connection->closing)
+            client_memory_note(&connection->session);
         if (connection->writing && !connection->closing && !connection->stream)
             enforce_output_limit(connection);
     }
@@ -346,6 +352,7 @@ static void run_turn(struct worker *worker)
     journal_wake(net.journal);
     flush_replies(worker);
     bury(worker);
+    client_memory_enforce(worker->executor);
 }
 
 /* ---- Time ---- */
@@ -467,7 +474,8 @@ static void measure(const struct session *session, struct session_figures *figur
         .is_writing = connection->writing,
         .fd = connection->fd };
     figures->memory = sizeof(*connection) + connection->input.capacity + figures->output_memory +
-                      connection->reader.capacity * sizeof(struct bytes) + block_memory(session);
+                      connection->reader.capacity * sizeof(struct bytes) + block_memory(session) +
+                      topic_memory_of(session) + transaction_memory(session);
 }
 
 /* ---- Life ---- */

@@ -408,3 +408,40 @@ Test(pubsub, caches_end_with_the_truth)
     for (int i = 0; i < CACHERS; i++)
         raw_close(cachers[i].raw);
 }
+
+/* ---- maxmemory-clients ---- */
+
+/* A transaction that grows: its queue is its client's memory. */
+static bool fill(struct raw *raw, int commands)
+{
+    static char text[1000];
+    memset(text, 'x', sizeof(text) - 1);
+    const char *argv[] = { "SET", "k", text };
+    raw_send_text(raw, "MULTI\r\n");
+    if (raw_reply(raw, LIMIT_MS).len == 0)
+        return false;
+    for (int i = 0; i < commands; i++)
+        if (!raw_send_command(raw, 3, argv) || raw_reply(raw, LIMIT_MS).len == 0)
+            return false;
+    return true;
+}
+
+Test(pubsub, the_largest_client_is_evicted)
+{
+    struct node *node = node_start_owner("io-threads 2\nmaxmemory-clients 2mb\n");
+    struct raw *small = raw_open(node_port(node)), *kept = raw_open(node_port(node));
+    struct raw *large = raw_open(node_port(node));
+    cr_assert(fill(small, 100));
+    raw_expect(kept, "+OK\r\n", "CLIENT NO-EVICT on");
+    cr_assert(fill(kept, 500));
+    node_expect(node, "0", "EXISTS k");
+    cr_expect_eq(node_info_number(node, "evicted_clients"), 0);
+    cr_expect(!fill(large, 5000), "it is larger than all clients may be");
+    wait_until(5000, node_info_number(node, "evicted_clients") == 1);
+    raw_expect(small, "+OK\r\n", "DISCARD");
+    raw_expect(kept, "+OK\r\n", "DISCARD");
+    cr_expect(node_log_has(node, "Evicting client"));
+    raw_close(small);
+    raw_close(kept);
+    raw_close(large);
+}
