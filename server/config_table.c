@@ -196,6 +196,7 @@ const struct directive config_directives[] = {
     SIZE("auto-aof-rewrite-min-size", NULL, AUTO_AOF_REWRITE_MIN_SIZE, 0, 0, ANY, "64mb"),
     NUMBER("auto-aof-rewrite-percentage", NULL, AUTO_AOF_REWRITE_PERCENTAGE, 0, 0, INT, "100"),
     WORDS("bind", NULL, BIND, HOOK, "* -::*", words, check_bind),
+    NUMBER("busy-reply-threshold", "lua-time-limit", BUSY_REPLY_THRESHOLD, 0, 0, INT64_MAX, "5000"),
     { "client-output-buffer-limit", NULL, &config_kind_output_limits,
         CONFIG_OUTPUT_LIMIT_NORMAL_HARD, DIRECTIVE_WORDS, 0, 0,
         "normal 0 0 0 replica 256mb 64mb 60 pubsub 32mb 8mb 60", NULL, NULL, NULL, NULL },

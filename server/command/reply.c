@@ -73,6 +73,18 @@ void reply_error(struct reply *reply, const char *format, ...)
     buffer_free(&text);
 }
 
+void reply_error_line(struct reply *reply, struct bytes line)
+{
+    struct buffer text = { 0 };
+    buffer_append(&text, line.data, line.len);
+    buffer_terminate(&text);
+    remember_error(reply, text.data);
+    buffer_free(&text);
+    reply_raw(reply, BYTES("-"));
+    reply_raw(reply, line);
+    reply_raw(reply, BYTES("\r\n"));
+}
+
 /* A type byte, a number, a line end: in one piece. */
 static void header(struct reply *reply, char kind, int64_t value)
 {

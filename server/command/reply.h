@@ -34,6 +34,8 @@ void reply_simple(struct reply *reply, const char *text); /* +text */
  * ...; the list is in reply.c) gets "ERR " before it. Line ends in it become spaces. */
 void reply_error(struct reply *reply, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* -line, as it is: no code is put before it. Without line ends. */
+void reply_error_line(struct reply *reply, struct bytes line);
 void reply_integer(struct reply *reply, int64_t value);
 void reply_bulk(struct reply *reply, struct bytes value);
 void reply_bulk_text(struct reply *reply, const char *text);
