@@ -11,6 +11,7 @@
 #include "server/command/latency.h"
 #include "server/command/notify.h"
 #include "server/command/pubsub.h"
+#include "server/command/script_info.h"
 #include "server/command/slowlog.h"
 #include "server/command/tracking.h"
 #include "server/config.h"
@@ -78,6 +79,7 @@ static bool prepare(int argc, char **argv, struct error *error)
     info_init();
     pubsub_init();
     tracking_init();
+    script_info_init();
     dispatch_init(config_is(CONFIG_CLUSTER_ENABLED));
     config_on_change(CONFIG_REQUIREPASS, password_changed);
     return password_changed(CONFIG_REQUIREPASS, error) && notify_init(error);

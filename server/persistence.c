@@ -12,6 +12,8 @@
 #include "server/config.h"
 #include "server/info.h"
 #include "server/log.h"
+#include "server/command/function.h"
+#include "server/script/registry.h"
 #include "server/memory_usage.h"
 #include "server/periodic.h"
 #include "server/replication/replication.h"
@@ -323,7 +325,8 @@ static int64_t read_rdb(int fd, bool keep_expired, struct error *error)
     struct rdb_reader_options options = { .source = rdb_fd_source(&fd),
         .size = rdb_fd_size(fd),
         .verify = config_is(CONFIG_RDBCHECKSUM) };
-    struct load_options load = { .expired_before = keep_expired ? 0 : clock_unix_ms() };
+    struct load_options load = { .expired_before = keep_expired ? 0 : clock_unix_ms(),
+        .function = function_load_library };
     struct load_result result = { 0 };
     rdb_reader_init(&reader, &options);
     bool ok = load_rdb(store, &reader, &load, &result, error);
@@ -419,14 +422,31 @@ bool persistence_load_rdb(const char *path, struct error *error)
     condition_set(CONDITION_LOADING, true);
     turn_resume_all();
     persistence_empty_store();
+    registry_flush(NULL, NULL);
     bool ok = load_file(path, true, error);
-    if (!ok)
+    if (!ok) {
         persistence_empty_store();
+        registry_flush(NULL, NULL);
+    }
     condition_set(CONDITION_LOADING, false);
     return ok;
 }
 
 /* ---- Life ---- */
+
+/* The libraries of this moment. They and their code stay until the next one. */
+static void note_functions(struct rdb_preamble *preamble)
+{
+    static struct library_list libraries; /* the snapshotter's thread alone */
+    static struct bytes *codes;
+    library_list_free(&libraries);
+    registry_list(&libraries);
+    codes = memory_resize(codes, (libraries.count + 1) * sizeof(*codes));
+    for (size_t i = 0; i < libraries.count; i++)
+        codes[i] = (struct bytes){ libraries.items[i]->code, libraries.items[i]->code_len };
+    preamble->functions = codes;
+    preamble->function_count = libraries.count;
+}
 
 static void moment(void *context, struct rdb_preamble *preamble)
 {
@@ -438,6 +458,7 @@ static void moment(void *context, struct rdb_preamble *preamble)
     struct memory_usage usage;
     memory_usage_read(&usage);
     preamble->used_memory = usage.used;
+    note_functions(preamble);
 }
 
 static void aof_log(void *context, enum aof_log_level level, const char *line)

@@ -14,6 +14,7 @@
 #include "server/periodic.h"
 #include "server/persistence.h"
 #include "server/replication/replication.h"
+#include "server/script/busy.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -136,8 +137,22 @@ void process_set_laggards(size_t (*laggards)(void))
     count_laggards = laggards;
 }
 
+/* A script that has written cannot be ended, and its turn not be waited for. What it has changed goes
+ * with it: none of that is in the journal. */
+static void end_hard(void)
+{
+    struct error error;
+    log_write(LOG_WARNING, "Ending at once: a script is busy and cannot be killed");
+    if (!persistence_close(&error))
+        log_write(LOG_WARNING, "%s", error.text);
+    process_leave();
+    _exit(EXIT_SUCCESS);
+}
+
 bool process_shutdown_begin(unsigned flags, void (*refused)(void *arg), void *arg)
 {
+    if (flags & SHUTDOWN_NOSAVE && busy_unkillable())
+        end_hard();
     pthread_mutex_lock(&mutex);
     bool begun = !shutdown_state.asked;
     if (begun) {

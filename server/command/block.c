@@ -6,6 +6,7 @@
 #include "common/memory.h"
 #include "common/number.h"
 #include "server/clock.h"
+#include "server/command/background.h"
 #include "server/command/condition.h"
 #include "server/command/dispatch.h"
 #include "server/command/route.h"
@@ -14,6 +15,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* The waiters of one thread, which owns it. */
 struct block_room {
@@ -23,7 +25,10 @@ struct block_room {
 };
 
 /* All waiters by the IDs of their sessions, for CLIENT UNBLOCK. */
-enum { INDEX = 1024 };
+enum {
+    INDEX = 1024,
+    LATER_MS = 10, /* until slots are tried again that a script has */
+};
 static pthread_mutex_t index_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct block_waiter *index_of_ids[INDEX]; /* index_lock */
 
@@ -103,15 +108,16 @@ static void set_alarm(struct executor *executor)
 
 /* ---- Its places ---- */
 
-static void lock_slots(struct block_waiter *waiter)
+/* False: a script has one of them and takes long; perhaps this thread is in the midst of it. */
+static bool enter_slots(struct block_waiter *waiter)
 {
-    if (waiter->slot_count == 1) {
-        slot_lock_acquire(&waiter->slots[0]->lock);
-        return;
-    }
+    if (waiter->slot_count == 1)
+        return slot_lock_enter(&waiter->slots[0]->lock);
     struct slot **slots = memory_copy(waiter->slots, waiter->slot_count * sizeof(*slots));
-    store_lock_many(slots, waiter->slot_count);
+    size_t count = waiter->slot_count;
+    bool entered = store_enter_many(slots, &count);
     free(slots);
+    return entered;
 }
 
 static void unlock_slots(struct block_waiter *waiter)
@@ -139,10 +145,11 @@ static bool claim(struct block_waiter *waiter, int to)
     }
 }
 
-/* Ends the waiting; in the waiter's thread. False: it has ended already. */
+/* Ends the waiting; in the waiter's thread. False: its slots could not be had. */
 static bool end(struct block_waiter *waiter, enum block_outcome outcome)
 {
-    lock_slots(waiter);
+    if (!enter_slots(waiter))
+        return false;
     bool mine = claim(waiter, BLOCK_OVER);
     if (mine) {
         waiter->outcome = outcome;
@@ -151,7 +158,7 @@ static bool end(struct block_waiter *waiter, enum block_outcome outcome)
     unlock_slots(waiter);
     if (mine)
         block_answer(waiter);
-    return mine;
+    return true;
 }
 
 /* ---- The answer ---- */
@@ -404,7 +411,10 @@ void block_alarm(struct executor *executor)
     while (room && room->count > 0 && heap_get(room, 1)->deadline <= now) {
         struct block_waiter *waiter = heap_get(room, 1);
         heap_remove(room, waiter);
-        end(waiter, BLOCK_TIMED_OUT);
+        if (!end(waiter, BLOCK_TIMED_OUT)) {
+            waiter->deadline = now + LATER_MS;
+            heap_add(room, waiter);
+        }
     }
     if (room)
         set_alarm(executor);
@@ -416,8 +426,10 @@ void block_abandon(struct session *session)
 {
     struct block_waiter *waiter = session->waiter;
     session->waiter = NULL;
-    if (waiter)
-        end(waiter, BLOCK_GONE);
+    while (waiter && !end(waiter, BLOCK_GONE)) {
+        executor_serve(waiter->home);
+        usleep(LATER_MS * 1000);
+    }
 }
 
 size_t block_memory(const struct session *session)
@@ -425,11 +437,22 @@ size_t block_memory(const struct session *session)
     return session->waiter ? session->waiter->memory : 0;
 }
 
+static void leave(void *arg);
+
+static void leave_later(void *arg)
+{
+    struct block_waiter *waiter = arg;
+    waiter->home->post(waiter->home, leave, waiter);
+}
+
 /* In the waiter's thread, which alone frees it; and it does so only after this. */
 static void leave(void *arg)
 {
     struct block_waiter *waiter = arg;
-    lock_slots(waiter);
+    if (!enter_slots(waiter)) {
+        background_run(LATER_MS, leave_later, waiter);
+        return;
+    }
     atomic_store(&waiter->state, BLOCK_OVER);
     block_leave_queues(waiter);
     unlock_slots(waiter);
@@ -474,7 +497,8 @@ bool block_is_served(const struct block_waiter *waiter)
 static void redirect(struct block_waiter *waiter)
 {
     struct session *session = &waiter->stand_in;
-    lock_slots(waiter);
+    if (!enter_slots(waiter))
+        return; /* the next look will do */
     bool down = condition_all() & CONDITION_CLUSTER_DOWN;
     bool ends = (down || !block_is_served(waiter)) && claim(waiter, BLOCK_OVER);
     if (ends) {

@@ -200,11 +200,15 @@ void block_serve_marked(struct executor *executor, struct slot **slots, size_t c
 /* ---- Those who need more than one lock ---- */
 
 /* Copies the slots that are to be locked for whoever is next at the key. */
-static size_t slots_wanted(struct executor *executor, struct block_mark *mark, struct slot ***slots)
+static size_t slots_wanted(
+    struct executor *executor, struct block_mark *mark, struct slot ***slots, bool *busy)
 {
     struct held held = { &mark->slot, 1 };
     size_t count = 0;
-    slot_lock_acquire(&mark->slot->lock);
+    if (!slot_lock_enter(&mark->slot->lock)) {
+        *busy = true;
+        return 0;
+    }
     struct block_waiter *waiter = serve_queue(executor, &held, mark);
     if (waiter) {
         count = waiter->slot_count;
@@ -214,26 +218,34 @@ static size_t slots_wanted(struct executor *executor, struct block_mark *mark, s
     return count;
 }
 
-/* Each round serves at least the waiter whose slots were wanted, unless it has gone meanwhile. */
-static void serve_all_of(struct executor *executor, struct block_mark *mark)
+/* Each round serves at least the waiter whose slots were wanted, unless it has gone meanwhile.
+ * False: a script has one of the slots and takes long. */
+static bool serve_all_of(struct executor *executor, struct block_mark *mark)
 {
     struct slot **slots;
     size_t count;
-    while ((count = slots_wanted(executor, mark, &slots)) > 0) {
-        size_t locked = store_lock_many(slots, count);
-        struct held held = { slots, locked };
-        serve_queue(executor, &held, mark);
-        store_unlock_many(slots, locked);
+    bool busy = false;
+    while (!busy && (count = slots_wanted(executor, mark, &slots, &busy)) > 0) {
+        busy = !store_enter_many(slots, &count);
+        if (!busy) {
+            struct held held = { slots, count };
+            serve_queue(executor, &held, mark);
+            store_unlock_many(slots, count);
+        }
         free(slots);
     }
+    return !busy;
 }
 
 void block_serve_marked_rest(struct executor *executor)
 {
+    size_t kept = 0;
     for (size_t i = 0; i < executor->marked_count; i++) {
         struct block_mark item = executor->marked[i];
-        serve_all_of(executor, &item);
-        free(item.key);
+        if (serve_all_of(executor, &item))
+            free(item.key);
+        else
+            executor->marked[kept++] = item; /* until this executor runs its next command */
     }
-    executor->marked_count = 0;
+    executor->marked_count = kept;
 }

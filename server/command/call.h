@@ -30,6 +30,8 @@ struct call {
     bool refused;          /* not begun, and the error has been written */
     bool still_waits;      /* of a waiter that is tried again: there still is nothing */
     struct block_waiter *waiter; /* for whom the command is tried again (block.h), or NULL */
+    bool wants_all_slots;  /* set by a script: to be begun again, with every slot locked */
+    bool error_counted;    /* the error in the reply is of a script's command, and counted for that */
     uint32_t errors;       /* of the reply's errors, those that have been counted */
 };
 

@@ -3,6 +3,7 @@
 #include "server/command/block.h"
 #include "server/command/client.h"
 #include "server/command/client_tracking.h"
+#include "server/command/background.h"
 #include "server/command/condition.h"
 #include "server/command/families.h"
 #include "server/command/help.h"
@@ -475,6 +476,7 @@ static void client_reply(struct call *call)
 /* pause_begin stops all turns, and this is one: it runs in the executor's thread behind the turn.
  */
 struct pause_order {
+    struct executor *executor;
     bool writes_only;
     int64_t until_ms;
     struct ticket *ticket; /* NULL: part of a transaction, which has been told already */
@@ -487,7 +489,7 @@ static void pause_told(struct session *session, void *arg)
     free(arg);
 }
 
-static void begin_pause(void *arg)
+static void begin_pause_now(void *arg)
 {
     struct pause_order *order = arg;
     pause_begin(PAUSE_CLIENT, order->writes_only, order->until_ms);
@@ -495,6 +497,16 @@ static void begin_pause(void *arg)
         ticket_finish(order->ticket, pause_told, order);
     else
         free(order);
+}
+
+/* Between two turns of the executor, or in the midst of one whose script takes long. */
+static void begin_pause(void *arg)
+{
+    struct pause_order *order = arg;
+    if (turn_is_held(order->executor->turn))
+        background_run(0, begin_pause_now, order);
+    else
+        begin_pause_now(order);
 }
 
 static void client_pause(struct call *call)
@@ -524,7 +536,7 @@ static void client_pause(struct call *call)
         return;
     }
     struct pause_order *order = memory_alloc(sizeof(*order));
-    *order = (struct pause_order){ writes_only, until, NULL };
+    *order = (struct pause_order){ call->executor, writes_only, until, NULL };
     if (call_can_park(call))
         order->ticket = call_park(call);
     else

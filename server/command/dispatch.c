@@ -22,6 +22,7 @@
 #include "server/config.h"
 #include "server/journal/journal.h"
 #include "server/log.h"
+#include "server/script/busy.h"
 
 #include "common/memory.h"
 #include "common/number.h"
@@ -98,7 +99,8 @@ void call_changed(struct call *call)
 static bool is_journaled(const struct call *call)
 {
     return !(call->session->flags & (SESSION_PRIMARY | SESSION_LOADER)) &&
-           !(condition_all() & CONDITION_REPLICA) && journal_is_active(call->executor->journal);
+           !(condition_all() & CONDITION_REPLICA) && !call->executor->effects_muted &&
+           journal_is_active(call->executor->journal);
 }
 
 static void select_effects(struct executor *executor, unsigned database)
@@ -154,8 +156,20 @@ static void journal_call(struct call *call)
     }
     if (itself)
         add_effect(call, call->argv, call->argc);
-    if (!executor->in_transaction)
+    if (!executor->in_transaction) {
         dispatch_flush_effects(executor, call->session);
+        dispatch_release_extra(executor);
+    }
+}
+
+void dispatch_release_extra(struct executor *executor)
+{
+    if (__builtin_expect(executor->extra_count == 0, 1))
+        return;
+    store_unlock_many(executor->extra, executor->extra_count);
+    executor->extra_count = 0;
+    if (executor->extra_is_all)
+        executor->extra_is_all = executor->holds_all_slots = false;
 }
 
 void dispatch_flush_effects(struct executor *executor, struct session *session)
@@ -184,7 +198,7 @@ void dispatch_flush_effects(struct executor *executor, struct session *session)
 void call_lock_slot(struct call *call, struct slot *slot)
 {
     if (!call->executor->holds_all_slots)
-        slot_lock_acquire(&slot->lock);
+        executor_lock_slot(call->executor, slot);
 }
 
 void call_unlock_slot(struct call *call, struct slot *slot)
@@ -411,6 +425,10 @@ void dispatch_call(struct call *call)
     call->errors = call->reply->errors;
     uint64_t start = clock_ticks();
     call->entry->command->run(call);
+    if (__builtin_expect(call->wants_all_slots, 0)) {
+        dispatch_release_extra(executor);
+        return;
+    }
     uint64_t ticks = clock_ticks() - start;
     journal_call(call);
     counter_add(&counter->calls, 1);
@@ -418,8 +436,10 @@ void dispatch_call(struct call *call)
     counter_add(&executor->counters.commands, 1);
     if (__builtin_expect(call->reply->errors != call->errors, 0)) {
         counter_add(&counter->failed, 1);
-        counter_add(&executor->counters.errors, 1);
-        errorstats_count(call->reply->last_error);
+        if (!call->error_counted) {
+            counter_add(&executor->counters.errors, 1);
+            errorstats_count(call->reply->last_error);
+        }
     }
     slowlog_note(call, ticks);
     latency_note(call, ticks);
@@ -444,6 +464,29 @@ void dispatch_try_again(struct call *call)
     counter_add(&counter->failed, 1);
     counter_add(&executor->counters.errors, 1);
     errorstats_count(call->reply->last_error);
+}
+
+/* ---- Scripts that take long ---- */
+
+/* A client is told to wait, or that a script is busy; what comes from a primary or a file must run. */
+static bool waits_for_scripts(const struct session *session)
+{
+    return !(session->flags & (SESSION_PRIMARY | SESSION_LOADER));
+}
+
+/* A script keeps the request from running. */
+static enum dispatch_result meet_busy(struct call *call)
+{
+    const char *why = busy_error();
+    call->retry = false;
+    if (!why)
+        return DISPATCH_RETRY;
+    if (call->entry->command->flags & CMD_EXEC)
+        abort_exec(call, why);
+    else
+        reply_error(call->reply, "%s", why);
+    call->refused = true;
+    return DISPATCH_DONE;
 }
 
 /* The slots of a request with several keys. Returns how many there are (each once, locked), or 0
@@ -486,12 +529,22 @@ static bool lock_slots(struct call *call, struct slots *slots)
         slots->count = 0;
         return false;
     }
-    slots->count = store_lock_many(slots->all, slots->keys);
+    slots->count = slots->keys;
+    if (!waits_for_scripts(call->session)) {
+        slots->count = store_lock_many(slots->all, slots->keys);
+    } else if (!store_enter_many(slots->all, &slots->count)) {
+        slots->count = 0;
+        call->retry = true;
+        return false;
+    }
+    call->executor->held = slots->all;
+    call->executor->held_count = slots->count;
     return true;
 }
 
-static void unlock_slots(struct slots *slots)
+static void unlock_slots(struct executor *executor, struct slots *slots)
 {
+    executor->held_count = 0;
     store_unlock_many(slots->all, slots->count);
     if (slots->all != slots->few)
         free(slots->all);
@@ -583,6 +636,9 @@ static enum dispatch_result run_locked(struct call *call, size_t keys)
         call->refused = true;
         return DISPATCH_DONE;
     }
+    if (__builtin_expect(busy_any(), 0) && call->entry->command->flags & CMD_ALL_SLOTS &&
+        waits_for_scripts(session))
+        return meet_busy(call);
     if (must_wait(session, call->entry) || (call->slot && transit_any() && transit_blocks(call)))
         return DISPATCH_RETRY;
     if (session->transaction && !(call->entry->command->flags & CMD_IN_MULTI)) {
@@ -591,9 +647,23 @@ static enum dispatch_result run_locked(struct call *call, size_t keys)
         return DISPATCH_DONE;
     }
     dispatch_call(call);
-    if (call->retry)
-        return DISPATCH_RETRY;
+    if (__builtin_expect(call->retry, 0))
+        return busy_any() && waits_for_scripts(session) ? meet_busy(call) : DISPATCH_RETRY;
     return session->flags & SESSION_PARKED ? DISPATCH_PARKED : DISPATCH_DONE;
+}
+
+/* A script that has found out, before it changed anything, that the slots of its keys do not do. */
+static enum dispatch_result run_with_all_slots(struct call *call)
+{
+    struct executor *executor = call->executor;
+    int count = command_keys(call->entry->command, call->argv, call->argc, NULL, 0);
+    call->wants_all_slots = false;
+    store_lock_all(executor->store);
+    executor->holds_all_slots = true;
+    enum dispatch_result result = run_locked(call, count > 0 ? (size_t)count : 0);
+    executor->holds_all_slots = false;
+    store_unlock_all(executor->store);
+    return result;
 }
 
 /* An error that no command has written. */
@@ -641,18 +711,31 @@ enum dispatch_result dispatch_run(struct executor *executor, struct request *req
     } else if (command_has_one_key(call.entry->command)) {
         struct slot *slot = call.slot;
         call.one_slot = true;
-        slot_lock_acquire(&slot->lock);
-        result = run_locked(&call, 1);
-        block_serve(executor, &slot, 1);
-        slot_lock_release(&slot->lock);
+        bool entered = slot_lock_enter(&slot->lock);
+        if (__builtin_expect(!entered, 0) && !waits_for_scripts(session)) {
+            slot_lock_acquire(&slot->lock);
+            entered = true;
+        }
+        if (__builtin_expect(entered, 1)) {
+            result = run_locked(&call, 1);
+            block_serve(executor, &slot, 1);
+            slot_lock_release(&slot->lock);
+        } else {
+            result = meet_busy(&call);
+        }
     } else {
         struct slots slots;
-        call.refused = !lock_slots(&call, &slots);
-        if (!call.refused)
+        if (lock_slots(&call, &slots))
             result = run_locked(&call, slots.keys);
+        else if (call.retry)
+            result = meet_busy(&call);
+        else
+            call.refused = true;
         block_serve(executor, slots.all, slots.count);
-        unlock_slots(&slots);
+        unlock_slots(executor, &slots);
     }
+    if (__builtin_expect(call.wants_all_slots, 0))
+        result = run_with_all_slots(&call);
     block_serve_rest(executor);
     push_flush(executor);
     if (__builtin_expect(session->flags & SESSION_TRACKING, 0) && result != DISPATCH_RETRY)
@@ -661,5 +744,9 @@ enum dispatch_result dispatch_run(struct executor *executor, struct request *req
         note_refusal(executor, request);
     if (asking && result != DISPATCH_RETRY)
         stop_asking(session, request);
+    if (__builtin_expect(executor->wakes_others, 0)) {
+        executor->wakes_others = false;
+        executor_retry_all();
+    }
     return result;
 }

@@ -22,6 +22,9 @@ void dispatch_try_again(struct call *call);
 /* Journals what was gathered, as one unit. */
 void dispatch_flush_effects(struct executor *executor, struct session *session);
 
+/* Lets go of the slots that a script has locked, once its effects are journaled. */
+void dispatch_release_extra(struct executor *executor);
+
 /* MISCONF, NOREPLICAS, READONLY, MASTERDOWN, LOADING, OOM: whether a command with these flags may
  * run now; if not, the error has been written. */
 bool dispatch_is_allowed(struct session *session, struct reply *reply, unsigned flags);

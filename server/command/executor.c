@@ -3,6 +3,8 @@
 #include "common/memory.h"
 #include "server/command/command.h"
 #include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 /* All executors there ever were; entries below `count` stay. Written under `mutex`. */
 static struct executor *_Atomic executors[EXECUTORS_MAX];
@@ -35,6 +37,68 @@ unsigned executor_count(void)
 struct executor *executor_at(unsigned index)
 {
     return atomic_load(&executors[index]);
+}
+
+/* Those whose waiters could not be served meanwhile are left to the command. */
+static void keep_marks(struct executor *executor, struct executor *kept)
+{
+    size_t count = kept->marked_count + executor->marked_count;
+    if (executor->marked_count > 0) {
+        kept->marked = memory_resize(kept->marked, count * sizeof(*kept->marked));
+        memcpy(kept->marked + kept->marked_count, executor->marked,
+            executor->marked_count * sizeof(*kept->marked));
+        kept->marked_count = kept->marked_capacity = count;
+    }
+    free(executor->marked);
+    executor->marked = kept->marked;
+    executor->marked_count = kept->marked_count;
+    executor->marked_capacity = kept->marked_capacity;
+}
+
+bool executor_serve(struct executor *executor)
+{
+    if (!executor->serve)
+        return true;
+    struct executor kept = *executor;
+    executor->effects = (struct buffer){ 0 };
+    executor->effect_count = 0;
+    executor->in_transaction = executor->holds_all_slots = executor->effects_muted = false;
+    executor->extra_is_all = false;
+    executor->held = executor->extra = NULL;
+    executor->held_count = executor->extra_count = executor->extra_capacity = 0;
+    executor->marked = NULL;
+    executor->marked_count = executor->marked_capacity = 0;
+    bool goes_on = executor->serve(executor);
+    keep_marks(executor, &kept);
+    buffer_free(&executor->effects);
+    free(executor->extra);
+    executor->effects = kept.effects;
+    executor->effect_count = kept.effect_count;
+    executor->effect_database = kept.effect_database;
+    executor->first_database = kept.first_database;
+    executor->in_transaction = kept.in_transaction;
+    executor->holds_all_slots = kept.holds_all_slots;
+    executor->effects_muted = kept.effects_muted;
+    executor->held = kept.held;
+    executor->held_count = kept.held_count;
+    executor->extra = kept.extra;
+    executor->extra_count = kept.extra_count;
+    executor->extra_capacity = kept.extra_capacity;
+    executor->extra_is_all = kept.extra_is_all;
+    return goes_on;
+}
+
+void executor_lock_slot(struct executor *executor, struct slot *slot)
+{
+    enum { POLL_US = 500 };
+    if (!executor->serve) {
+        slot_lock_acquire(&slot->lock);
+        return;
+    }
+    while (!slot_lock_enter(&slot->lock)) {
+        executor_serve(executor);
+        usleep(POLL_US);
+    }
 }
 
 static void retry(void *arg)

@@ -48,7 +48,14 @@ struct executor {
                                  in them */
     unsigned first_database;  /* of the first effect */
     bool in_transaction;      /* effects are gathered until EXEC is through */
-    bool holds_all_slots;     /* a transaction that needs them has locked every slot */
+    bool holds_all_slots;     /* a transaction or script that needs them has locked every slot */
+    bool wakes_others;        /* what made requests wait is over when this one is through */
+    bool effects_muted;       /* a script wants its changes to be nobody else's */
+    struct slot **held;       /* what the request or transaction under way has locked; ascending */
+    size_t held_count;
+    struct slot **extra; /* and what its script has locked beyond that; owned */
+    size_t extra_count, extra_capacity;
+    bool extra_is_all; /* with those every slot is locked */
     unsigned index;           /* among the executors */
     atomic_size_t client_memory; /* bytes of its clients: see client_memory.h; read by any */
     int box;                  /* see push.h; -1: it has no clients */
@@ -81,8 +88,18 @@ struct executor {
     struct block_mark *marked; /* keys whose waiters are to be served: see block.h */
     size_t marked_count, marked_capacity;
     struct block_room *blocking; /* who waits of its sessions, or NULL */
-    void *worker;                /* net's */
+    /* Reads and runs what other sessions of this executor want, without waiting: its thread is
+     * within a command that takes long. NULL where there are none. Call executor_serve. */
+    bool (*serve)(struct executor *executor); /* false: the process is ending */
+    void *scripts; /* script_run.c's */
+    void *worker;  /* net's */
 };
+
+/* In the midst of a command: lets the other sessions be served, as if that command were not.
+ * False: the process is ending. */
+bool executor_serve(struct executor *executor);
+/* Locks a slot; while it is held for long, others are served. */
+void executor_lock_slot(struct executor *executor, struct slot *slot);
 
 /* At most EXECUTORS_MAX in the life of the process. */
 enum { EXECUTORS_MAX = 64 };

@@ -100,7 +100,8 @@ static bool work_on(struct executor *executor, struct round *round, struct findi
     struct slot *slot = store_slot(executor->store, round->database, round->slot);
     /* A glance without the lock would race; most slots of most stores have nothing, and the lock is
      * free. */
-    slot_lock_acquire(&slot->lock);
+    if (!slot_lock_enter(&slot->lock))
+        return false; /* a script has it, and time stands still for it */
     bool more = false;
     if (slot->expires > 0 && slot->serving <= SLOT_MIGRATING) {
         struct buffer effects = { 0 };

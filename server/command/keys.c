@@ -198,7 +198,12 @@ static void copy_far(struct call *call, const struct copy_args *args)
     struct slot *held[] = { call->slot, store_slot(call->store, call->database, number) };
     struct slot *all[] = { held[0], held[1], far };
     store_unlock_many(held, held[0] == held[1] ? 1 : 2);
-    size_t count = store_lock_many(all, 3);
+    size_t count = 3;
+    if (!store_enter_many(all, &count)) { /* a script takes long */
+        store_lock_many(held, 2);
+        call->retry = true;
+        return;
+    }
     struct call there = *call;
     there.slot = far;
     there.database = args->database;

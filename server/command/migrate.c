@@ -166,7 +166,13 @@ static void settle(void *arg)
         return;
     }
     struct slot **locked = memory_copy(migration->slots, migration->count * sizeof(*locked));
-    size_t count = store_lock_many(locked, migration->count);
+    size_t count = migration->count;
+    if (!store_enter_many(locked, &count)) { /* a script takes long */
+        free(locked);
+        turn_end(migration->executor->turn);
+        background_run(PAUSE_POLL_MS, settle_later, migration);
+        return;
+    }
     if (removes && may_remove(migration)) {
         remove_accepted(migration);
     } else if (removes) {

@@ -258,6 +258,7 @@ static void run_queue(struct call *exec)
     executor->in_transaction = false;
     exec->errors = exec->reply->errors; /* each has been counted for its own command */
     dispatch_flush_effects(executor, exec->session);
+    dispatch_release_extra(executor);
     exec->session->transaction = transaction;
 }
 
@@ -301,6 +302,28 @@ static void exec_locked(struct call *call, struct slot *first, size_t keys)
     }
 }
 
+static void lock_and_run(struct call *call, struct exec_slots *all, struct slot *first, bool every)
+{
+    struct executor *executor = call->executor;
+    size_t locked = all->count;
+    if (call->session->flags & (SESSION_PRIMARY | SESSION_LOADER)) {
+        locked = store_lock_many(all->slots, locked);
+    } else if (!store_enter_many(all->slots, &locked)) {
+        call->retry = true; /* a script takes long */
+        return;
+    }
+    executor->holds_all_slots = every;
+    executor->held = all->slots;
+    executor->held_count = locked;
+    exec_locked(call, first, all->keys);
+    executor->held_count = 0;
+    executor->holds_all_slots = false;
+    if (!call->retry)
+        watch_remove_all_locked(call->session);
+    block_serve(executor, all->slots, locked);
+    store_unlock_many(all->slots, locked);
+}
+
 static void exec(struct call *call)
 {
     struct session *session = call->session;
@@ -321,14 +344,7 @@ static void exec(struct call *call)
         bool every = transaction->flags & CMD_ALL_SLOTS;
         if (every)
             add_every_slot(call, &all);
-        size_t locked = store_lock_many(all.slots, all.count);
-        call->executor->holds_all_slots = every;
-        exec_locked(call, first, all.keys);
-        call->executor->holds_all_slots = false;
-        if (!call->retry)
-            watch_remove_all_locked(session);
-        block_serve(call->executor, all.slots, locked);
-        store_unlock_many(all.slots, locked);
+        lock_and_run(call, &all, first, every);
     }
     free(all.slots);
     if (!call->retry)

@@ -56,7 +56,7 @@ static void remove_all(struct session *session, bool locked)
         struct watch *watch = session->watches;
         session->watches = watch->next_in_session;
         if (!locked)
-            slot_lock_acquire(&watch->slot->lock);
+            executor_lock_slot(session->executor, watch->slot);
         unhook(watch);
         if (!locked)
             slot_lock_release(&watch->slot->lock);

@@ -111,18 +111,25 @@ static void run_window(struct worker *worker, struct window *window)
     window->count = 0;
 }
 
-static void add_request(
-    struct worker *worker, struct window *window, struct connection *connection, const char *start)
+/* What the reader has just read, from start to `parsed`. */
+static struct request request_of(struct connection *connection, const char *start)
 {
     struct resp_reader *reader = &connection->reader;
     struct request request = {
         .session = &connection->session, .argv = reader->argv, .argc = (int)reader->argc
     };
-    bool is_array = *start == '*';
-    if (is_array)
+    if (*start == '*')
         request.raw =
             (struct bytes){ start, (size_t)(connection->input.data + connection->parsed - start) };
-    if (is_array && reader->argc <= WINDOW_ARGS) {
+    return request;
+}
+
+static void add_request(
+    struct worker *worker, struct window *window, struct connection *connection, const char *start)
+{
+    struct resp_reader *reader = &connection->reader;
+    struct request request = request_of(connection, start);
+    if (request.raw.len > 0 && reader->argc <= WINDOW_ARGS) {
         struct bytes *args = window->args[window->count];
         memcpy(args, reader->argv, reader->argc * sizeof(*args));
         request.argv = args;
@@ -148,20 +155,32 @@ static void refuse_protocol(struct connection *connection)
     connection_want_flush(connection);
 }
 
+/* Reads the next request of the input; `parsed` is behind it then. */
+static enum resp_status read_request(struct connection *connection)
+{
+    struct resp_reader *reader = &connection->reader;
+    int64_t bulk_max = config_number(CONFIG_PROTO_MAX_BULK_LEN);
+    reader->bulk_max =
+        bulk_max < UINT32_MAX ? bulk_max : UINT32_MAX; /* what the length of a key may be */
+    reader->strict_bounds = condition_all() & CONDITION_PASSWORD;
+    reader->authenticated = connection->session.flags & SESSION_AUTHENTICATED;
+    const char *start = connection->input.data + connection->parsed;
+    size_t used;
+    enum resp_status status =
+        resp_read(reader, start, connection->input.len - connection->parsed, &used);
+    if (status == RESP_OK)
+        connection->parsed += used;
+    return status;
+}
+
 /* Adds the requests of a connection to the window. */
 static void parse(struct worker *worker, struct window *window, struct connection *connection)
 {
     struct buffer *input = &connection->input;
     struct resp_reader *reader = &connection->reader;
-    int64_t bulk_max = config_number(CONFIG_PROTO_MAX_BULK_LEN);
-    reader->bulk_max =
-        bulk_max < UINT32_MAX ? bulk_max : UINT32_MAX; /* what the length of a key may be */
     while (connection->parsed < input->len && !is_blocked(connection)) {
-        reader->strict_bounds = condition_all() & CONDITION_PASSWORD;
-        reader->authenticated = connection->session.flags & SESSION_AUTHENTICATED;
         const char *start = input->data + connection->parsed;
-        size_t used;
-        enum resp_status status = resp_read(reader, start, input->len - connection->parsed, &used);
+        enum resp_status status = read_request(connection);
         if (status == RESP_MORE)
             break;
         if (status == RESP_ERROR) {
@@ -170,7 +189,6 @@ static void parse(struct worker *worker, struct window *window, struct connectio
                 refuse_protocol(connection);
             break;
         }
-        connection->parsed += used;
         if (reader->argc > 0)
             add_request(worker, window, connection, start);
         else if (window->count == 0)
@@ -204,6 +222,8 @@ static void bound_input(struct connection *connection)
     connection_set_reading(connection, !enough);
 }
 
+static void flush_replies(struct worker *worker);
+
 static void run_ready(struct worker *worker)
 {
     static _Thread_local struct window window;
@@ -226,6 +246,72 @@ static void run_ready(struct worker *worker)
         bound_input(connection);
     }
     ready->count = 0;
+}
+
+/* ---- In the midst of a request that takes long ---- */
+
+/* Requests that have been parsed lie in the input of their connections, and the one that is being
+ * run is one of them: that input must stay where it is. */
+static void leave_alone(struct worker *worker)
+{
+    for (size_t i = 0; i < worker->ready.count; i++) {
+        struct connection *connection = worker->ready.items[i];
+        if (!connection->closing && connection->parsed != connection->consumed)
+            connection_set_reading(connection, false);
+    }
+}
+
+/* A session that watches keys is left alone, too: to forget them it may want a slot that the one
+ * under way has. */
+static bool can_be_served(const struct connection *connection)
+{
+    return !is_blocked(connection) && connection->parsed == connection->consumed &&
+           !connection->session.watches;
+}
+
+/* Its requests one by one: the window is in use. */
+static void serve(struct worker *worker, struct connection *connection)
+{
+    struct buffer *input = &connection->input;
+    struct resp_reader *reader = &connection->reader;
+    while (connection->parsed < input->len && can_be_served(connection)) {
+        const char *start = input->data + connection->parsed;
+        enum resp_status status = read_request(connection);
+        if (status == RESP_MORE)
+            break;
+        if (status == RESP_ERROR) {
+            refuse_protocol(connection);
+            break;
+        }
+        if (reader->argc == 0) {
+            connection->consumed = connection->parsed;
+            continue;
+        }
+        struct request request = request_of(connection, start);
+        dispatch_prepare(worker->executor, &request);
+        turn_begin(worker->executor->turn);
+        run_request(worker, &request, connection->parsed);
+        turn_end(worker->executor->turn);
+    }
+    if (!connection->closing)
+        tidy_input(connection);
+}
+
+/* A turn within a turn: without the connections that the outer one is at, and nothing is buried. */
+static bool serve_others(struct executor *executor)
+{
+    struct worker *worker = executor->worker;
+    leave_alone(worker);
+    event_base_loop(worker->base, EVLOOP_NONBLOCK);
+    executor->now = clock_unix_ms();
+    for (size_t i = 0; i < worker->ready.count; i++) {
+        struct connection *connection = worker->ready.items[i];
+        if (!connection->closing && can_be_served(connection))
+            serve(worker, connection);
+    }
+    journal_wake(net.journal);
+    flush_replies(worker);
+    return !atomic_load_explicit(&stopping, memory_order_relaxed);
 }
 
 static void resume(struct session *session)
@@ -381,6 +467,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     struct worker *worker = arg;
     int64_t now = clock_unix_ms();
     worker->executor->now = now;
+    if (turn_is_held(worker->executor->turn))
+        return; /* in the midst of a script that has written: what follows may stop all turns */
     periodic_run(worker->executor, worker->number, net.workers);
     if (net.workers > 1)
         patience_tick(&worker->patience, atomic_load(&worker->load),
@@ -534,6 +622,7 @@ static bool worker_init(struct worker *worker, unsigned number, struct error *er
     executor->close = close_session;
     executor->set_alarm = set_alarm;
     worker->alarm = event_new(worker->base, -1, 0, on_alarm, worker);
+    executor->serve = serve_others;
     executor->now = clock_unix_ms();
     push_box_create(executor);
     worker->executor = executor;

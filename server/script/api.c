@@ -58,7 +58,7 @@ static struct bytes *words_of(lua_State *L, int argc, const char **error)
 
 static int stop(lua_State *L, const struct script_run *run)
 {
-    return raise_text(L, atomic_load(&run->stop) == SCRIPT_KILLED
+    return raise_text(L, script_course(run) == SCRIPT_KILLED
                              ? "Script killed by user with SCRIPT KILL..."
                              : "starts over"); /* which nobody will see */
 }
@@ -75,7 +75,7 @@ static int call_command(lua_State *L, bool raises)
         error = "redis.call() can only be called inside a script invocation";
     if (!error) {
         struct reply *reply = run->host->call(run, words, argc, &error, &counted);
-        if (atomic_load_explicit(&run->stop, memory_order_relaxed) != SCRIPT_GOES_ON)
+        if (script_must_end(run))
             return stop(L, run);
         if (reply) {
             convert_push_reply(L, reply);

@@ -61,14 +61,16 @@ static const char *kill_one(struct script_run *run, bool functions)
     if (run->from_primary)
         return "UNKILLABLE The busy script was sent by a master instance in the context of "
                "replication and cannot be killed.";
-    if (atomic_load(&run->wrote))
+    if (script_course(run) == SCRIPT_WRITES)
         return "UNKILLABLE Sorry the script already executed write commands against the dataset. "
                "You can either wait the script termination or kill the server in a hard way using "
                "the SHUTDOWN NOSAVE command.";
     if (run->is_function != functions)
         return run->is_function ? busy_function : busy_eval;
     unsigned goes_on = SCRIPT_GOES_ON;
-    atomic_compare_exchange_strong(&run->stop, &goes_on, SCRIPT_KILLED);
+    if (!atomic_compare_exchange_strong(&run->course, &goes_on, SCRIPT_KILLED) &&
+        goes_on == SCRIPT_WRITES)
+        return kill_one(run, functions); /* it has begun to, just now */
     log_write(LOG_NOTICE, "Lua script killed by user with SCRIPT KILL.");
     return NULL;
 }
@@ -103,6 +105,16 @@ bool busy_tell(bool functions,
         run = run->next;
     if (run)
         tell(arg, run->name, run->argv, run->argc, (now - run->start_us) / 1000);
+    pthread_mutex_unlock(&mutex);
+    return run != NULL;
+}
+
+bool busy_unkillable(void)
+{
+    pthread_mutex_lock(&mutex);
+    struct script_run *run = runs;
+    while (run && script_course(run) != SCRIPT_WRITES)
+        run = run->next;
     pthread_mutex_unlock(&mutex);
     return run != NULL;
 }

@@ -25,6 +25,9 @@ const char *busy_error(void);
 /* SCRIPT KILL (functions: FUNCTION KILL). NULL: they will end; else why not. */
 const char *busy_kill(bool functions);
 
+/* Whether there is one that has written, and so cannot be ended. */
+bool busy_unkillable(void);
+
 /* Tells of a script under way, while it cannot end: name, the command's words, ms it runs. False:
  * there is none. functions: of those only. */
 bool busy_tell(bool functions,

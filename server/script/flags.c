@@ -64,7 +64,7 @@ bool script_read_shebang(struct bytes body, unsigned *flags, size_t *start, stru
         return error_set(error, "Invalid script shebang");
     *flags = 0;
     *start = (size_t)(end - body.data);
-    struct bytes line = { body.data, *start }, word;
+    struct bytes line = { body.data, *start }, word = { "", 0 };
     if (!take(&line, ' ', &word) || !bytes_equal(word, BYTES("#!lua")))
         return error_set(
             error, "Unexpected engine in script shebang: %.*s", (int)word.len, word.data);

@@ -303,14 +303,17 @@ static bool run_code(
     return vm_load(vm, library, deadline, error);
 }
 
-struct library *library_create(struct bytes code, int limit_ms, struct error *error)
+struct library *library_create(
+    struct bytes code, int limit_ms, bool replaces, struct error *error)
 {
     struct library *library = memory_alloc_zeroed(1, sizeof(*library));
-    size_t start;
+    size_t start = 0;
     atomic_init(&library->refs, 1);
     library->code = copy_text(code);
     library->code_len = code.len;
     bool ok = read_metadata(library, &start, error);
+    if (ok && !replaces && registry_has(bytes_of(library->name)))
+        ok = error_set(error, "Library '%s' already exists", library->name);
     if (ok) {
         struct vm *vm = vm_create(VM_FUNCTIONS);
         ok = run_code(vm, library, start, limit_ms, error);

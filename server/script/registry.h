@@ -34,8 +34,10 @@ void registry_list(struct library_list *list);
 void library_list_free(struct library_list *list);
 
 /* Compiles the code and lets it register its functions, in a state of its own. limit_ms: how long
- * that may take; 0: as long as it wants. NULL: error. */
-struct library *library_create(struct bytes code, int limit_ms, struct error *error);
+ * that may take; 0: as long as it wants. Unless it replaces, a library of its name is an error before
+ * that. NULL: error. */
+struct library *library_create(
+    struct bytes code, int limit_ms, bool replaces, struct error *error);
 
 enum registry_policy { REGISTRY_APPEND, REGISTRY_REPLACE, REGISTRY_FLUSH };
 

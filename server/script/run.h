@@ -24,8 +24,10 @@ struct script_host {
     void (*tick)(struct script_run *run);
 };
 
-enum script_stop {
+/* Goes from GOES_ON to one of the others, and no further: who writes cannot be killed. */
+enum script_course {
     SCRIPT_GOES_ON,
+    SCRIPT_WRITES,     /* a write command has begun */
     SCRIPT_KILLED,     /* SCRIPT KILL or FUNCTION KILL was said */
     SCRIPT_STARTS_OVER /* it needs locks that it did not take, and runs again from its start */
 };
@@ -37,13 +39,21 @@ struct script_run {
     int protocol;       /* that commands reply in to it: see redis.setresp */
     int64_t start_us;   /* monotonic */
     int64_t ticked_us;  /* monotonic: the last tick */
-    atomic_bool slow;   /* others may meet it: see busy.h */
-    atomic_bool wrote;  /* a write command has begun */
-    atomic_uint stop;   /* enum script_stop */
+    atomic_uint course; /* enum script_course */
     bool from_primary;  /* cannot be killed */
     const struct bytes *argv; /* of the command that began it: stays while it runs */
     int argc;
     struct script_run *next, **previous; /* busy.c's */
 };
+
+static inline enum script_course script_course(const struct script_run *run)
+{
+    return (enum script_course)atomic_load(&run->course);
+}
+
+static inline bool script_must_end(const struct script_run *run)
+{
+    return script_course(run) > SCRIPT_WRITES;
+}
 
 #endif

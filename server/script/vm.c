@@ -123,7 +123,7 @@ static void hook(lua_State *L, lua_Debug *event)
             run->host->tick(run);
             run->ticked_us = clock_monotonic_us();
         }
-        if (atomic_load(&run->stop) == SCRIPT_GOES_ON)
+        if (!script_must_end(run))
             return;
         /* At every line from now on: what catches the error does not get far. */
         lua_sethook(L, hook, LUA_MASKLINE | LUA_MASKCOUNT, 1000);
@@ -150,8 +150,8 @@ bool vm_call(struct vm *vm, struct script_run *run, int arguments, struct reply 
     bool ok = lua_pcall(L, arguments, 1, base) == 0;
     lua_sethook(L, NULL, 0, 0);
     vm->run = NULL;
-    if (atomic_load(&run->stop) == SCRIPT_STARTS_OVER)
-        ;
+    if (script_course(run) == SCRIPT_STARTS_OVER)
+        ; /* as if it had never been */
     else if (ok)
         convert_reply(L, reply, run->protocol, counted);
     else

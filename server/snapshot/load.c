@@ -64,6 +64,10 @@ bool load_rdb(struct store *store, struct rdb_reader *reader, const struct load_
             return false;
         if (record.kind == RDB_RECORD_AUX && options->aux)
             options->aux(options->context, record.name, record.value);
+        if (record.kind == RDB_RECORD_FUNCTION && options->function &&
+            !options->function(record.value, error))
+            return error_prefix(error, "at byte %llu",
+                (unsigned long long)rdb_reader_offset(reader));
         if (record.kind == RDB_RECORD_DATABASE)
             database = record.database;
         if (database >= store_databases(store))

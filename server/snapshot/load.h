@@ -12,6 +12,8 @@ struct load_options {
     int64_t expired_before;
     /* What the file says of itself: "repl-id", "repl-offset", ... May be NULL. */
     void (*aux)(void *context, struct bytes name, struct bytes value);
+    /* A library of functions. NULL: they are passed over. */
+    bool (*function)(struct bytes code, struct error *error);
     /* Called about every megabyte with the bytes read. False ends the load (a full sync that was
      * given up). May be NULL. */
     bool (*progress)(void *context, uint64_t offset);

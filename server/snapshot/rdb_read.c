@@ -390,11 +390,16 @@ static bool read_end_record(
     return read_end(reader, error);
 }
 
+static bool read_function(
+    struct rdb_reader *reader, struct rdb_record *record, struct error *error)
+{
+    return rdb_read_string(reader, &record->value, error);
+}
+
 static bool refuse_function(
     struct rdb_reader *reader, struct rdb_record *record, struct error *error)
 {
-    error_set(error, "a function library, which this server cannot keep: "
-                     "remove it on the other side with FUNCTION FLUSH and save again");
+    error_set(error, "a function library in the form of a release candidate of Redis 7.0");
     return fail_at(reader->offset - 1, error);
 }
 
@@ -469,7 +474,7 @@ enum { FIRST_OPCODE = RDB_OPCODE_SLOT_INFO };
 
 static const struct opcode opcodes[256 - FIRST_OPCODE] = {
     [RDB_OPCODE_SLOT_INFO - FIRST_OPCODE] = { ROLE_SKIPPED, .read = read_slot_info },
-    [RDB_OPCODE_FUNCTION - FIRST_OPCODE] = { ROLE_SKIPPED, .read = refuse_function },
+    [RDB_OPCODE_FUNCTION - FIRST_OPCODE] = { ROLE_RECORD, RDB_RECORD_FUNCTION, read_function },
     [RDB_OPCODE_OLD_FUNCTION - FIRST_OPCODE] = { ROLE_SKIPPED, .read = refuse_function },
     [RDB_OPCODE_MODULE_AUX - FIRST_OPCODE] = { ROLE_SKIPPED, .read = refuse_module },
     [RDB_OPCODE_IDLE - FIRST_OPCODE] = { ROLE_BEFORE_KEY, .read = read_idle },

@@ -11,7 +11,7 @@
  * All that is read is hostile: a length asks for no more memory than bytes can be there for (at
  * most 88 times as many for LZF), so a false length is an error and never an allocation. An error
  * says at which byte. After an error the reader can only be freed. What is refused rather than
- * skipped, since skipping would lose data: function libraries (245, 246), module data (247), types
+ * skipped, since skipping would lose data: function libraries of before 7.0 (246), module data (247), types
  * that no reader is there for. What is skipped: slot sizes (244), which are a hint.
  *
  * A reader belongs to one thread. */
@@ -62,6 +62,7 @@ enum rdb_record_kind {
     RDB_RECORD_AUX,      /* name, value */
     RDB_RECORD_DATABASE, /* database */
     RDB_RECORD_SIZES,    /* keys, expires: a hint that may lie */
+    RDB_RECORD_FUNCTION, /* value: the code of a library of functions */
     RDB_RECORD_KEY,      /* key; its value is to be read next */
     RDB_RECORD_END,      /* checksum seen and, where asked for, right */
 };

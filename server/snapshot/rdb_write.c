@@ -207,6 +207,10 @@ void rdb_write_preamble(struct rdb_writer *writer, const struct rdb_preamble *pr
         write_aux_number(writer, "repl-offset", preamble->repl_offset);
     }
     write_aux_number(writer, "aof-base", preamble->aof_base);
+    for (size_t i = 0; i < preamble->function_count; i++) {
+        rdb_write_byte(writer, RDB_OPCODE_FUNCTION);
+        rdb_write_string(writer, preamble->functions[i]);
+    }
 }
 
 void rdb_write_database(struct rdb_writer *writer, unsigned database)

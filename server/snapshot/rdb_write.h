@@ -66,6 +66,8 @@ struct rdb_preamble {
     int repl_database; /* the database that the replication stream is in; -1 where it begins with
                           SELECT */
     bool aof_base;     /* this is the base of an AOF */
+    const struct bytes *functions; /* the code of libraries */
+    size_t function_count;
 };
 
 void rdb_write_preamble(struct rdb_writer *writer, const struct rdb_preamble *preamble);

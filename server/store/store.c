@@ -111,18 +111,53 @@ static int compare_slots(const void *a, const void *b)
     return *left < *right ? -1 : *left > *right;
 }
 
-size_t store_lock_many(struct slot **slots, size_t slot_count)
+/* In ascending order, each once; returns how many there are. */
+static size_t sort_slots(struct slot **slots, size_t slot_count)
 {
     if (slot_count > 1)
         qsort(slots, slot_count, sizeof(struct slot *), compare_slots);
     size_t kept = 0;
     for (size_t i = 0; i < slot_count; i++) {
-        if (kept > 0 && slots[kept - 1] == slots[i])
-            continue;
-        slots[kept++] = slots[i];
-        slot_lock_acquire(&slots[i]->lock);
+        if (kept == 0 || slots[kept - 1] != slots[i])
+            slots[kept++] = slots[i];
     }
     return kept;
+}
+
+size_t store_lock_many(struct slot **slots, size_t slot_count)
+{
+    slot_count = sort_slots(slots, slot_count);
+    for (size_t i = 0; i < slot_count; i++)
+        slot_lock_acquire(&slots[i]->lock);
+    return slot_count;
+}
+
+bool store_enter_many(struct slot **slots, size_t *slot_count)
+{
+    *slot_count = sort_slots(slots, *slot_count);
+    for (size_t i = 0; i < *slot_count; i++) {
+        if (!slot_lock_enter(&slots[i]->lock)) {
+            store_unlock_many(slots, i);
+            return false;
+        }
+    }
+    return true;
+}
+
+void store_lock_all(struct store *store)
+{
+    for (unsigned database = 0; database < store_databases(store); database++) {
+        for (unsigned number = 0; number < SLOT_COUNT; number++)
+            slot_lock_acquire(&store_slot(store, database, number)->lock);
+    }
+}
+
+void store_unlock_all(struct store *store)
+{
+    for (unsigned database = 0; database < store_databases(store); database++) {
+        for (unsigned number = 0; number < SLOT_COUNT; number++)
+            slot_lock_release(&store_slot(store, database, number)->lock);
+    }
 }
 
 void store_unlock_many(struct slot **slots, size_t slot_count)

@@ -50,6 +50,11 @@ uint64_t store_hash(const struct store *store, struct bytes key);
  * cleared of duplicates, the new count returned. The one way to hold more than one. */
 size_t store_lock_many(struct slot **slots, size_t count);
 void store_unlock_many(struct slot **slots, size_t count);
+/* As store_lock_many, but false, with nothing locked, where one of them is held for long (lock.h). */
+bool store_enter_many(struct slot **slots, size_t *count);
+/* Every slot of every database. */
+void store_lock_all(struct store *store);
+void store_unlock_all(struct store *store);
 
 /* --- Entries. All under the slot's lock. --- */
 

@@ -10,14 +10,20 @@
 #define SERVER_STORE_TURN_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 /* A new runner, for the life of the process; at most TURN_RUNNERS_MAX. */
 struct turn_runner;
 enum { TURN_RUNNERS_MAX = 64 };
 struct turn_runner *turn_runner_create(void);
 
-void turn_begin(struct turn_runner *runner); /* waits while all turns are stopped */
+/* Waits while all turns are stopped. A turn within a turn of the same runner is part of it. */
+void turn_begin(struct turn_runner *runner);
+bool turn_is_held(const struct turn_runner *runner); /* in the runner's thread */
 void turn_end(struct turn_runner *runner);
+/* The turn under way will take long and cannot be left (a script that has written): whoever wants to
+ * stop all turns waits for its end before it keeps others from beginning one. */
+void turn_set_long(struct turn_runner *runner, bool is_long);
 
 /* Between these two no turn is under way. Not from within a turn; never nested; short. */
 void turn_stop_all(void);
