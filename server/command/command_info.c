@@ -385,7 +385,9 @@ static void reply_found_keys(struct call *call, const struct command_entry *entr
     int *positions = memory_alloc((size_t)argc * sizeof(*positions));
     unsigned *flags = with_flags ? flags_by_argument(entry, argv, argc, positions) : NULL;
     int count = command_keys(entry->command, argv, argc, positions, argc);
-    if (count < 0 || (count == 0 && !(entry->command->flags & CMD_NO_MANDATORY_KEYS))) {
+    if (count < 0 && entry->command->flags & CMD_NO_MANDATORY_KEYS)
+        count = 0;
+    if (count <= 0 && !(entry->command->flags & CMD_NO_MANDATORY_KEYS)) {
         reply_error(call->reply, "Invalid arguments specified for command");
     } else {
         reply_array(call->reply, (size_t)count);

@@ -39,17 +39,24 @@ static void eval_with(struct call *call, bool read_only)
     eval_sha(call, sha, call->argv[1], read_only);
 }
 
+/* In either case of letters; false: it cannot be one. */
+static bool read_sha(struct bytes text, char sha[SHA1_HEX + 1])
+{
+    if (text.len != SHA1_HEX)
+        return false;
+    for (int i = 0; i < SHA1_HEX; i++)
+        sha[i] = (char)tolower((unsigned char)text.data[i]);
+    sha[SHA1_HEX] = '\0';
+    return true;
+}
+
 static void evalsha_with(struct call *call, bool read_only)
 {
     char sha[SHA1_HEX + 1];
-    if (call->argv[1].len != SHA1_HEX) {
+    if (read_sha(call->argv[1], sha))
+        eval_sha(call, sha, (struct bytes){ NULL, 0 }, read_only);
+    else
         reply_error(call->reply, "NOSCRIPT No matching script. Please use EVAL.");
-        return;
-    }
-    for (int i = 0; i < SHA1_HEX; i++)
-        sha[i] = (char)tolower((unsigned char)call->argv[1].data[i]);
-    sha[SHA1_HEX] = '\0';
-    eval_sha(call, sha, (struct bytes){ NULL, 0 }, read_only);
 }
 
 static void eval(struct call *call)
@@ -95,13 +102,8 @@ static void script_exists(struct call *call)
 {
     reply_array(call->reply, (size_t)call->argc - 2);
     for (int i = 2; i < call->argc; i++) {
-        char sha[SHA1_HEX + 1] = "";
-        bool there = call->argv[i].len == SHA1_HEX;
-        if (there) {
-            memcpy(sha, call->argv[i].data, SHA1_HEX);
-            there = cache_has(sha);
-        }
-        reply_integer(call->reply, there);
+        char sha[SHA1_HEX + 1];
+        reply_integer(call->reply, read_sha(call->argv[i], sha) && cache_has(sha));
     }
 }
 

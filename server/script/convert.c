@@ -66,7 +66,7 @@ static void push_array(lua_State *L, struct place *place)
         lua_pushboolean(L, 0);
         return;
     }
-    lua_createtable(L, (int)count, 0);
+    lua_newtable(L); /* not of this size: where there are nils in it, its length would be another */
     for (int64_t i = 1; i <= count; i++) {
         push_value(L, place);
         lua_rawseti(L, -2, (int)i);

@@ -335,7 +335,7 @@ static void get_kind(lua_State *L, struct cursor *in, uint8_t kind)
  * calls bound in turn: this recursion is in C alone, so it counts by the stack's growth. */
 static void unpack_value(lua_State *L, struct cursor *in)
 {
-    luaL_checkstack(L, 4, "too many return values at once; use unpack_one or unpack_limit instead.");
+    luaL_checkstack(L, 1, "too many return values at once; use unpack_one or unpack_limit instead.");
     uint8_t kind = (uint8_t)get(L, in, 1);
     if (kind < 0x80)
         lua_pushnumber(L, kind);

@@ -1,6 +1,5 @@
 /* The numbers of drand48: x = x * 0x5DEECE66D + 11 modulo 2^48, of which the upper 31 bits are
- * used. Replicas get effects and not scripts, but scripts that were written when they got scripts
- * rely on it that the numbers are always the same. */
+ * used. They are the same on every machine; each state of Lua has a sequence of its own. */
 #include "server/script/libraries.h"
 
 #include <lua5.1/lauxlib.h>

@@ -9,10 +9,11 @@ int lib_bit_open(lua_State *L);      /* operations on 32-bit integers */
 int lib_struct_open(lua_State *L);   /* binary structures */
 int lib_cmsgpack_open(lua_State *L); /* MessagePack */
 
-/* math.random and math.randomseed: the same numbers in every script, wherever it runs. Replaces
- * those in the math table on top of the stack; the generator's state is the caller's. */
+/* math.random and math.randomseed, with the numbers that Redis has. Replaces those in the math table
+ * on top of the stack; the generator's state is the caller's. */
+#define LIB_RANDOM_START 0x1234abcd330eULL
 struct lib_random {
-    uint64_t state; /* 48 bits */
+    uint64_t state; /* 48 bits, at first LIB_RANDOM_START */
 };
 void lib_random_seed(struct lib_random *random, int32_t seed);
 void lib_random_register(lua_State *L, struct lib_random *random);

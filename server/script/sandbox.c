@@ -113,17 +113,11 @@ void sandbox_set_globals(lua_State *L)
 int sandbox_load(lua_State *L, const char *text, size_t len, const char *name)
 {
     if (len > 0 && text[0] == LUA_SIGNATURE[0]) {
-        char shown[LUA_IDSIZE];
-        size_t i = 0;
-        bool quoted = name[0] != '@' && name[0] != '=';
-        for (const char *at = quoted ? name : name + 1;
-             *at && *at != '\n' && i + 20 < sizeof(shown); at++)
-            shown[i++] = *at;
-        shown[i] = '\0';
-        lua_pushfstring(L, quoted ? "[string \"%s\"]:1: unexpected symbol near 'char(27)'"
-                                  : "%s:1: unexpected symbol near 'char(27)'",
-            shown);
-        return LUA_ERRSYNTAX;
+        /* The parser's words about another character that is none, with this one's number. */
+        int status = luaL_loadbuffer(L, "\1", 1, name);
+        luaL_gsub(L, lua_tostring(L, -1), "'char(1)'", "'char(27)'");
+        lua_remove(L, -2);
+        return status;
     }
     /* The parser does not hold on to all that it makes: nothing may be collected meanwhile. */
     lua_gc(L, LUA_GCSTOP, 0);
@@ -263,11 +257,8 @@ static int base_load(lua_State *L)
         lua_call(L, 0, 1);
         if (lua_isnil(L, -1) || (lua_isstring(L, -1) && lua_objlen(L, -1) == 0))
             break;
-        if (!lua_isstring(L, -1)) {
-            lua_pushnil(L);
-            lua_pushliteral(L, "reader function must return a string");
-            return 2;
-        }
+        if (!lua_isstring(L, -1))
+            return luaL_error(L, "reader function must return a string");
         lua_concat(L, 2);
     }
     size_t len;
@@ -275,14 +266,28 @@ static int base_load(lua_State *L)
     return load_result(L, sandbox_load(L, text, len, name));
 }
 
-/* The one behind it, after a look at its first argument. */
-static int refuse_first(lua_State *L)
+static int table_insert(lua_State *L)
 {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    int end = (int)lua_objlen(L, 1) + 1, at = end;
+    switch (lua_gettop(L)) {
+    case 2:
+        break;
+    case 3:
+        at = luaL_checkint(L, 2);
+        if (at > end)
+            end = at;
+        for (int i = end; i > at; i--) {
+            lua_rawgeti(L, 1, i - 1);
+            lua_rawseti(L, 1, i);
+        }
+        break;
+    default:
+        return luaL_error(L, "wrong number of arguments to 'insert'");
+    }
     refuse_locked(L, 1);
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_insert(L, 1);
-    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
-    return lua_gettop(L);
+    lua_rawseti(L, 1, at);
+    return 0;
 }
 
 static int table_foreach(lua_State *L)
@@ -317,6 +322,9 @@ static const luaL_Reg base_functions[] = { { "next", base_next }, { "rawget", ba
     { "setmetatable", base_setmetatable }, { "pcall", base_pcall },
     { "loadstring", base_loadstring }, { "load", base_load }, { NULL, NULL } };
 
+static const luaL_Reg table_functions[] = { { "insert", table_insert },
+    { "foreach", table_foreach }, { NULL, NULL } };
+
 static void open_library(lua_State *L, lua_CFunction open, const char *name)
 {
     lua_pushcfunction(L, open);
@@ -324,21 +332,11 @@ static void open_library(lua_State *L, lua_CFunction open, const char *name)
     lua_call(L, 1, 0);
 }
 
-/* Wraps field `name` of the table on top: it refuses locked tables. */
-static void guard(lua_State *L, const char *name)
-{
-    lua_getfield(L, -1, name);
-    lua_pushcclosure(L, refuse_first, 1);
-    lua_setfield(L, -2, name);
-}
-
 static void open_table(lua_State *L, int globals)
 {
     open_library(L, luaopen_table, LUA_TABLIBNAME);
     lua_getglobal(L, LUA_TABLIBNAME);
-    guard(L, "insert");
-    lua_pushcfunction(L, table_foreach);
-    lua_setfield(L, -2, "foreach");
+    luaL_register(L, NULL, table_functions);
     sandbox_lock(L);
     lua_setfield(L, globals, LUA_TABLIBNAME);
 }

@@ -144,7 +144,6 @@ bool vm_call(struct vm *vm, struct script_run *run, int arguments, struct reply 
     int base = lua_gettop(L) - arguments;
     lua_rawgeti(L, LUA_REGISTRYINDEX, vm->ref_handler);
     lua_insert(L, base);
-    lib_random_seed(&vm->random, 0);
     vm->run = run;
     lua_sethook(L, hook, LUA_MASKCOUNT, HOOK_COUNT);
     bool ok = lua_pcall(L, arguments, 1, base) == 0;
@@ -269,6 +268,7 @@ struct vm *vm_create(enum vm_kind kind)
 {
     struct vm *vm = memory_alloc_zeroed(1, sizeof(*vm));
     vm->kind = kind;
+    vm->random.state = LIB_RANDOM_START;
     vm->L = lua_newstate(allocate, vm);
     if (!vm->L)
         memory_exhausted(sizeof(*vm));
