@@ -558,11 +558,16 @@ bool persistence_save_last(bool save, bool nosave, struct error *error)
     return waiter.ok;
 }
 
+bool persistence_stop_aof(struct error *error)
+{
+    return !aof_is_on(aof) || aof_stop(aof, STOP_AOF_MS, error);
+}
+
 bool persistence_close(struct error *error)
 {
     snapshotter_cancel(snapshotter, "the server is shutting down");
     snapshotter_destroy(snapshotter);
-    bool ok = !aof_is_on(aof) || aof_stop(aof, STOP_AOF_MS, error);
+    bool ok = persistence_stop_aof(error);
     aof_destroy(aof);
     return ok;
 }

@@ -34,6 +34,9 @@ int64_t persistence_last_save(void); /* Unix time in seconds */
 
 /* At shutdown: an RDB file where save points are configured (or `save`), unless `nosave`. Blocks. */
 bool persistence_save_last(bool save, bool nosave, struct error *error);
+/* Writes and syncs what the journal has, and nothing after it; other threads may go on, and are not
+ * waited for. */
+bool persistence_stop_aof(struct error *error);
 /* Writes and syncs what the AOF still has. Blocks. */
 bool persistence_close(struct error *error);
 

@@ -143,7 +143,7 @@ static void end_hard(void)
 {
     struct error error;
     log_write(LOG_WARNING, "Ending at once: a script is busy and cannot be killed");
-    if (!persistence_close(&error))
+    if (!persistence_stop_aof(&error))
         log_write(LOG_WARNING, "%s", error.text);
     process_leave();
     _exit(EXIT_SUCCESS);

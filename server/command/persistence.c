@@ -6,6 +6,7 @@
 #include "server/command/rows.h"
 #include "server/persistence.h"
 #include "server/process.h"
+#include "server/script/busy.h"
 #include <stdlib.h>
 
 /* ---- SAVE waits, but only its own client does ---- */
@@ -125,6 +126,11 @@ static void shut_down(struct call *call)
             reply_ok(call->reply);
         else
             reply_error(call->reply, "No shutdown in progress.");
+        return;
+    }
+    const char *busy = flags & SHUTDOWN_NOSAVE ? NULL : busy_error();
+    if (busy) {
+        reply_error(call->reply, "%s", busy);
         return;
     }
     if (!call_can_park(call)) {

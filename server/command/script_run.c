@@ -301,7 +301,7 @@ static bool enter_slots(
         if (i > 0 && slot != nested->slot)
             nested->one_slot = false;
         if (i > 0 && slot != nested->slot && dispatch_is_cluster()) {
-            *error = "Script attempted to access keys that do not hash to the same slot";
+            *error = "Script attempted to access a non local key in a cluster node";
             return false;
         }
         if (i == 0) {

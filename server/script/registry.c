@@ -146,7 +146,7 @@ static void read_named(lua_State *L, struct registration *said)
         struct bytes key =
             lua_type(L, -2) == LUA_TSTRING ? text_at(L, -2) : (struct bytes){ "", 0 };
         int *kept = NULL;
-        if (lua_type(L, -2) != LUA_TSTRING) {
+        if (!lua_isstring(L, -2)) {
             fail(L, "named argument key given to redis.register_function is not a string");
         } else if (bytes_is(key, "function_name")) {
             if (!lua_isstring(L, -1))
@@ -223,8 +223,8 @@ int registry_register_function(lua_State *L)
 
 /* ---- A new library ---- */
 
-/* The next word of the first line, with redis-cli's quoting. */
-static bool next_word(struct bytes *line, struct buffer *word)
+/* The next word of the first line. False: there is none, or *open: a quote that does not end. */
+static bool next_word(struct bytes *line, struct buffer *word, bool *open)
 {
     word->len = 0;
     while (line->len > 0 && isspace((unsigned char)line->data[0])) {
@@ -248,7 +248,8 @@ static bool next_word(struct bytes *line, struct buffer *word)
             buffer_append_char(word, c);
         }
     }
-    return true;
+    *open = quote != '\0';
+    return !*open;
 }
 
 /* "#!lua name=x" */
@@ -264,13 +265,13 @@ static bool read_metadata(struct library *library, size_t *start, struct error *
     struct bytes line = { code.data, *start };
     struct buffer word = { 0 };
     char *engine = NULL;
-    bool ok = true;
-    next_word(&line, &word);
+    bool ok = true, open = false;
+    next_word(&line, &word, &open);
     buffer_terminate(&word);
     engine = memory_copy_text(word.data + 2);
-    while (ok && next_word(&line, &word)) {
+    while (ok && next_word(&line, &word, &open)) {
         buffer_terminate(&word);
-        if (word.len < 5 || memcmp(word.data, "name=", 5) != 0)
+        if (word.len < 5 || strncasecmp(word.data, "name=", 5) != 0)
             ok = error_set(error, "Invalid metadata value given: %s", word.data);
         else if (library->name)
             ok = error_set(
@@ -278,6 +279,8 @@ static bool read_metadata(struct library *library, size_t *start, struct error *
         else
             library->name = memory_copy_text(word.data + 5);
     }
+    if (ok && open)
+        ok = error_set(error, "Invalid library metadata");
     if (ok && !library->name)
         ok = error_set(error, "Library name was not given");
     if (ok && !is_name(bytes_of(library->name)))

@@ -257,8 +257,16 @@ static int base_load(lua_State *L)
         lua_call(L, 0, 1);
         if (lua_isnil(L, -1) || (lua_isstring(L, -1) && lua_objlen(L, -1) == 0))
             break;
-        if (!lua_isstring(L, -1))
-            return luaL_error(L, "reader function must return a string");
+        if (!lua_isstring(L, -1)) { /* as the handler of errors leaves it in Redis */
+            lua_pushnil(L);
+            lua_newtable(L);
+            lua_pushliteral(L, "ERR ");
+            luaL_where(L, 1);
+            lua_pushliteral(L, "reader function must return a string");
+            lua_concat(L, 3);
+            lua_setfield(L, -2, "err");
+            return 2;
+        }
         lua_concat(L, 2);
     }
     size_t len;

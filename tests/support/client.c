@@ -161,6 +161,16 @@ bool client_queue(struct client *client, const char *format, ...)
     return queued;
 }
 
+bool client_flush(struct client *client)
+{
+    int done = 0;
+    while (client->context != NULL && !done) {
+        if (redisBufferWrite(client->context, &done) != REDIS_OK)
+            return false;
+    }
+    return client->context != NULL;
+}
+
 redisReply *client_next(struct client *client)
 {
     return client->context != NULL ? next_reply(client) : NULL;

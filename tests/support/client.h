@@ -32,6 +32,7 @@ const char *client_error(struct client *client);
 /* Pipelining: any number of client_queue, then as many client_next, whose reply is the caller's to
  * free. The connection is made where there is none; false or NULL where it broke. */
 bool client_queue(struct client *client, const char *format, ...);
+bool client_flush(struct client *client); /* sends what is queued, which client_next does, too */
 redisReply *client_next(struct client *client);
 
 /* The reply as one line of text: a string as it is, 12, (nil), "-ERR ..." for an error, [a, b].
