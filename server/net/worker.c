@@ -41,11 +41,13 @@ enum {
 /* Requests whose memory is on its way. */
 struct window {
     size_t count;
+    size_t at; /* the one that is being run */
     struct request requests[WINDOW];
     size_t ends[WINDOW]; /* how far the input is consumed once the request has run */
     struct bytes args[WINDOW][WINDOW_ARGS];
 };
 
+static _Thread_local struct window own_window; /* of this worker */
 static struct net_config net;
 static struct worker workers[WORKERS_MAX];
 static atomic_bool stopping;
@@ -106,8 +108,11 @@ static void run_window(struct worker *worker, struct window *window)
             dispatch_prefetch_entry(&requests[i]);
         dispatch_prefetch_members(requests, count);
     }
-    for (size_t i = 0; i < count; i++)
-        run_request(worker, &requests[i], window->ends[i]);
+    for (size_t i = 0; i < count; i++) {
+        window->at = i;
+        if (requests[i].session) /* it has not been put back */
+            run_request(worker, &requests[i], window->ends[i]);
+    }
     window->count = 0;
 }
 
@@ -226,15 +231,14 @@ static void flush_replies(struct worker *worker);
 
 static void run_ready(struct worker *worker)
 {
-    static _Thread_local struct window window;
     struct connection_list *ready = &worker->ready;
     if (ready->count == 0)
         return;
     worker->executor->now = clock_unix_ms();
     turn_begin(worker->executor->turn);
     for (size_t i = 0; i < ready->count; i++)
-        parse(worker, &window, ready->items[i]);
-    run_window(worker, &window);
+        parse(worker, &own_window, ready->items[i]);
+    run_window(worker, &own_window);
     turn_end(worker->executor->turn);
     for (size_t i = 0; i < ready->count; i++) {
         struct connection *connection = ready->items[i];
@@ -250,15 +254,21 @@ static void run_ready(struct worker *worker)
 
 /* ---- In the midst of a request that takes long ---- */
 
-/* Requests that have been parsed lie in the input of their connections, and the one that is being
- * run is one of them: that input must stay where it is. */
-static void leave_alone(struct worker *worker)
+/* The requests behind the one that is being run are not to wait for it: they are put back into the
+ * input of their connections. That of the one's own connection must stay where it is, for its
+ * arguments lie there. */
+static void put_back(struct window *all)
 {
-    for (size_t i = 0; i < worker->ready.count; i++) {
-        struct connection *connection = worker->ready.items[i];
-        if (!connection->closing && connection->parsed != connection->consumed)
-            connection_set_reading(connection, false);
+    const struct session *busy = all->requests[all->at].session;
+    for (size_t i = all->at + 1; i < all->count; i++) {
+        struct session *session = all->requests[i].session;
+        if (!session || session == busy)
+            continue;
+        all->requests[i].session = NULL;
+        rewind_input(connection_of(session));
     }
+    if (!connection_of((struct session *)busy)->closing)
+        connection_set_reading(connection_of((struct session *)busy), false);
 }
 
 /* A session that watches keys is left alone, too: to forget them it may want a slot that the one
@@ -297,11 +307,11 @@ static void serve(struct worker *worker, struct connection *connection)
         tidy_input(connection);
 }
 
-/* A turn within a turn: without the connections that the outer one is at, and nothing is buried. */
+/* A turn within a turn: without the connection that the outer one is at, and nothing is buried. */
 static bool serve_others(struct executor *executor)
 {
     struct worker *worker = executor->worker;
-    leave_alone(worker);
+    put_back(&own_window);
     event_base_loop(worker->base, EVLOOP_NONBLOCK);
     executor->now = clock_unix_ms();
     for (size_t i = 0; i < worker->ready.count; i++) {
