@@ -85,6 +85,9 @@ static inline void block_serve_rest(struct executor *executor)
         block_serve_marked_rest(executor);
 }
 
+/* The executor's marks become those of `kept`, and its own behind them: see executor_serve. */
+void block_join_marks(struct executor *executor, const struct executor *kept);
+
 /* --- For whoever has the sessions. --- */
 
 /* Registers the regular look at roles and slots; before any thread. */

@@ -249,3 +249,18 @@ void block_serve_marked_rest(struct executor *executor)
     }
     executor->marked_count = kept;
 }
+
+void block_join_marks(struct executor *executor, const struct executor *kept)
+{
+    struct block_mark *own = executor->marked, *all = kept->marked;
+    size_t more = executor->marked_count, before = kept->marked_count;
+    executor->marked_capacity = kept->marked_capacity;
+    if (more > 0) {
+        all = memory_resize(all, (before + more) * sizeof(*all));
+        memcpy(all + before, own, more * sizeof(*all));
+        executor->marked_capacity = before + more;
+    }
+    free(own);
+    executor->marked = all;
+    executor->marked_count = before + more;
+}

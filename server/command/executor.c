@@ -1,6 +1,7 @@
 #include "server/command/executor.h"
 
 #include "common/memory.h"
+#include "server/command/block.h"
 #include "server/command/command.h"
 #include <pthread.h>
 #include <stdlib.h>
@@ -39,22 +40,6 @@ struct executor *executor_at(unsigned index)
     return atomic_load(&executors[index]);
 }
 
-/* Those whose waiters could not be served meanwhile are left to the command. */
-static void keep_marks(struct executor *executor, struct executor *kept)
-{
-    size_t count = kept->marked_count + executor->marked_count;
-    if (executor->marked_count > 0) {
-        kept->marked = memory_resize(kept->marked, count * sizeof(*kept->marked));
-        memcpy(kept->marked + kept->marked_count, executor->marked,
-            executor->marked_count * sizeof(*kept->marked));
-        kept->marked_count = kept->marked_capacity = count;
-    }
-    free(executor->marked);
-    executor->marked = kept->marked;
-    executor->marked_count = kept->marked_count;
-    executor->marked_capacity = kept->marked_capacity;
-}
-
 bool executor_serve(struct executor *executor)
 {
     if (!executor->serve)
@@ -69,7 +54,7 @@ bool executor_serve(struct executor *executor)
     executor->marked = NULL;
     executor->marked_count = executor->marked_capacity = 0;
     bool goes_on = executor->serve(executor);
-    keep_marks(executor, &kept);
+    block_join_marks(executor, &kept);
     buffer_free(&executor->effects);
     free(executor->extra);
     executor->effects = kept.effects;

@@ -24,6 +24,8 @@
     FAMILY(keys_commands) \
     FAMILY(latency_commands) \
     FAMILY(lcs_commands) \
+    FAMILY(script_commands) \
+    FAMILY(function_commands) \
     FAMILY(list_commands) \
     FAMILY(list_move_commands) \
     FAMILY(list_pop_commands) \
@@ -53,36 +55,5 @@
 
 #define COMMAND_FAMILY_DECLARE(name) extern const struct command name[];
 COMMAND_FAMILIES(COMMAND_FAMILY_DECLARE)
-extern const struct command string_commands[];
-extern const struct command transaction_commands[];
-extern const struct command connection_commands[];
-extern const struct command client_commands[];
-extern const struct command cluster_commands[];
-extern const struct command keys_commands[];
-extern const struct command scan_commands[];
-extern const struct command expiry_commands[];
-extern const struct command object_commands[];
-extern const struct command dump_commands[];
-extern const struct command flush_commands[];
-extern const struct command migrate_commands[];
-extern const struct command lcs_commands[];
-extern const struct command persistence_commands[];
-extern const struct command config_commands[];
-extern const struct command command_commands[];
-extern const struct command info_commands[];
-extern const struct command slowlog_commands[];
-extern const struct command latency_commands[];
-extern const struct command replication_commands[];
-extern const struct command debug_commands[];
-extern const struct command script_commands[];
-extern const struct command function_commands[];
-
-#define COMMAND_FAMILIES \
-    string_commands, transaction_commands, connection_commands, client_commands, \
-    cluster_commands, keys_commands, scan_commands, expiry_commands, \
-    object_commands, dump_commands, flush_commands, migrate_commands, \
-    lcs_commands, persistence_commands, config_commands, command_commands, \
-    info_commands, slowlog_commands, latency_commands, replication_commands, \
-    debug_commands, script_commands, function_commands
 
 #endif
