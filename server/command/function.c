@@ -1,8 +1,8 @@
 /* FCALL, FCALL_RO and FUNCTION. Changes of the registry are journaled as they came, within its
  * lock, so that the stream has them in the order in which they happened. */
+#include "server/command/function.h"
 #include "server/command/dispatch.h"
 #include "server/command/families.h"
-#include "server/command/function.h"
 #include "server/command/glob.h"
 #include "server/command/help.h"
 #include "server/command/rows.h"
@@ -87,8 +87,8 @@ static void function_load(struct call *call)
         }
         replace = true;
     }
-    struct library *library = library_create(call->argv[call->argc - 1],
-        call_from_client(call) ? LOAD_LIMIT_MS : 0, replace, &error);
+    struct library *library = library_create(
+        call->argv[call->argc - 1], call_from_client(call) ? LOAD_LIMIT_MS : 0, replace, &error);
     if (library && registry_add(&library, 1, replace ? REGISTRY_REPLACE : REGISTRY_APPEND,
                        journal_change, call, &error))
         reply_bulk_text(call->reply, library->name);
@@ -130,8 +130,7 @@ static void function_dump(struct call *call)
     rdb_writer_init(&writer, &(struct rdb_writer_options){ .compress = true });
     for (size_t i = 0; i < list.count; i++) {
         rdb_write_byte(&writer, RDB_OPCODE_FUNCTION);
-        rdb_write_string(
-            &writer, (struct bytes){ list.items[i]->code, list.items[i]->code_len });
+        rdb_write_string(&writer, (struct bytes){ list.items[i]->code, list.items[i]->code_len });
     }
     reply_bulk(call->reply, rdb_payload_end(&writer));
     rdb_writer_free(&writer);
@@ -161,8 +160,7 @@ static bool read_libraries(
         else if (!rdb_read_string(&reader, &code, NULL))
             ok = error_set(error, "Failed loading library data");
         else
-            library = library_create(
-                code, call_from_client(call) ? LOAD_LIMIT_MS : 0, true, error);
+            library = library_create(code, call_from_client(call) ? LOAD_LIMIT_MS : 0, true, error);
         if (library)
             add_library(list, library);
         ok = ok && library;
@@ -198,8 +196,8 @@ static void function_restore(struct call *call)
     if (!rdb_payload_verify(call->argv[2]))
         reply_error(call->reply, RDB_PAYLOAD_BAD_TAIL);
     else if (read_libraries(call, call->argv[2], &list, &error) &&
-             registry_add(list.items, list.count, policies[chosen].policy, journal_change, call,
-                 &error))
+             registry_add(
+                 list.items, list.count, policies[chosen].policy, journal_change, call, &error))
         reply_ok(call->reply);
     else
         reply_error(call->reply, "%s", error.text);
@@ -245,8 +243,7 @@ static void reply_library(struct reply *reply, const struct library *library, bo
         reply_bulk_text(reply, function->name);
         reply_bulk_text(reply, "description");
         if (function->description)
-            reply_bulk(
-                reply, (struct bytes){ function->description, function->description_len });
+            reply_bulk(reply, (struct bytes){ function->description, function->description_len });
         else
             reply_null(reply);
         reply_bulk_text(reply, "flags");
@@ -339,12 +336,10 @@ static void function_kill(struct call *call)
     KEYS({ KEY_BEGIN_INDEX, access, 2, NULL, KEY_FIND_KEYNUM, 0, 1, 0, 0, 1,                       \
         "We cannot tell how the keys will be used so we assume the worst, " text })
 
-static const struct command_arg flush_modes[] = {
-    TOKEN("async", "ASYNC"), TOKEN("sync", "SYNC"), { 0 }
-};
-static const struct command_arg restore_policies[] = {
-    TOKEN("flush", "FLUSH"), TOKEN("append", "APPEND"), TOKEN("replace", "REPLACE"), { 0 }
-};
+static const struct command_arg flush_modes[] = { TOKEN("async", "ASYNC"), TOKEN("sync", "SYNC"),
+    { 0 } };
+static const struct command_arg restore_policies[] = { TOKEN("flush", "FLUSH"),
+    TOKEN("append", "APPEND"), TOKEN("replace", "REPLACE"), { 0 } };
 
 #define ROW(name_text, function, count, command_flags, cost, text, ...)                            \
     {                                                                                              \
@@ -364,8 +359,7 @@ static const struct command function_subcommands[] = {
         .args = ARGS(CHOICE("async", ARG_OPTIONAL, flush_modes))),
     ROW("help", call_help, 2, CMD_LOADING | CMD_STALE, "O(1)", "Tells what the subcommands do"),
     ROW("kill", function_kill, 2, CMD_NOSCRIPT | CMD_ALLOW_BUSY, "O(1)",
-        "Ends functions that are busy and have not written",
-        .tips = ALL_SHARDS("one_succeeded")),
+        "Ends functions that are busy and have not written", .tips = ALL_SHARDS("one_succeeded")),
     ROW("list", function_list, -2, CMD_NOSCRIPT, "O(N), N functions",
         "Tells the libraries and their functions", .tips = TIPS("nondeterministic_output_order"),
         .args = ARGS(OPTION("library-name-pattern", ARG_STRING, "LIBRARYNAME", NULL),
@@ -373,17 +367,17 @@ static const struct command function_subcommands[] = {
     ROW("load", function_load, -3, CMD_NOSCRIPT | CMD_WRITE | CMD_DENYOOM,
         "O(1), and the time that the library takes", "Adds a library of functions",
         .tips = ALL_SHARDS("all_succeeded"),
-        .args = ARGS(OPTION("replace", ARG_PURE_TOKEN, "REPLACE", NULL),
-            ARG("function-code", ARG_STRING))),
+        .args = ARGS(
+            OPTION("replace", ARG_PURE_TOKEN, "REPLACE", NULL), ARG("function-code", ARG_STRING))),
     ROW("restore", function_restore, -3, CMD_NOSCRIPT | CMD_WRITE | CMD_DENYOOM,
         "O(N), N functions", "Adds the libraries of a payload of FUNCTION DUMP",
         .tips = ALL_SHARDS("all_succeeded"),
-        .args = ARGS(ARG("serialized-value", ARG_STRING),
-            CHOICE("policy", ARG_OPTIONAL, restore_policies))),
+        .args = ARGS(
+            ARG("serialized-value", ARG_STRING), CHOICE("policy", ARG_OPTIONAL, restore_policies))),
     ROW("stats", function_stats, 2, CMD_NOSCRIPT | CMD_ALLOW_BUSY, "O(1)",
         "Tells how many functions there are, and which one is busy",
-        .tips = TIPS("nondeterministic_output", "request_policy:all_shards",
-            "response_policy:special")),
+        .tips = TIPS(
+            "nondeterministic_output", "request_policy:all_shards", "response_policy:special")),
     { 0 }
 };
 
@@ -399,8 +393,8 @@ const struct command function_commands[] = {
         "Runs a function", .keys = FCALL_KEYS(KEY_RW | KEY_ACCESS | KEY_UPDATE, "RW and UPDATE"),
         .args = FCALL_ARGS),
     ROW("fcall_ro", fcall_ro, -3, FCALL_FLAGS | CMD_READONLY, "Depends on the function",
-        "Runs a function that only reads",
-        .keys = FCALL_KEYS(KEY_RO | KEY_ACCESS, "RO and ACCESS"), .args = FCALL_ARGS),
+        "Runs a function that only reads", .keys = FCALL_KEYS(KEY_RO | KEY_ACCESS, "RO and ACCESS"),
+        .args = FCALL_ARGS),
     ROW("function", NULL, -2, 0, "Depends on subcommand.", "Deals with libraries of functions",
         .subcommands = function_subcommands),
     { 0 }

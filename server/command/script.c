@@ -2,13 +2,13 @@
 #include "server/command/families.h"
 #include "server/command/help.h"
 #include "server/command/rows.h"
+#include "server/command/script_info.h"
 #include "server/command/script_run.h"
 #include "server/config.h"
 #include "server/info.h"
 #include "server/script/busy.h"
 #include "server/script/cache.h"
 #include "server/script/registry.h"
-#include "server/command/script_info.h"
 #include <ctype.h>
 
 /* Runs the script of this SHA; body as cache_push wants it. */
@@ -185,16 +185,15 @@ void script_info_init(void)
             "We cannot tell how the keys will be used so we assume the worst, RW and UPDATE"       \
     }
 
-static const struct command_arg debug_modes[] = {
-    TOKEN("yes", "YES"), TOKEN("sync", "SYNC"), TOKEN("no", "NO"), { 0 }
-};
-static const struct command_arg flush_modes[] = {
-    TOKEN("async", "ASYNC"), TOKEN("sync", "SYNC"), { 0 }
-};
+static const struct command_arg debug_modes[] = { TOKEN("yes", "YES"), TOKEN("sync", "SYNC"),
+    TOKEN("no", "NO"), { 0 } };
+static const struct command_arg flush_modes[] = { TOKEN("async", "ASYNC"), TOKEN("sync", "SYNC"),
+    { 0 } };
 
 static const struct command script_subcommands[] = {
     { "debug", script_debug, 3, CMD_NOSCRIPT, .group = "scripting", .since = "3.2.0",
-        .complexity = "O(1)", .summary = "Turns the debugger of scripts off; there is none to turn on",
+        .complexity = "O(1)",
+        .summary = "Turns the debugger of scripts off; there is none to turn on",
         .args = ARGS(CHOICE("mode", 0, debug_modes)) },
     { "exists", script_exists, -3, CMD_NOSCRIPT, .group = "scripting", .since = "2.6.0",
         .complexity = "O(N), N SHAs", .summary = "Tells which of the scripts are in the cache",
@@ -207,9 +206,8 @@ static const struct command script_subcommands[] = {
         .args = ARGS({ "async", ARG_ONEOF, ARG_OPTIONAL, NULL, 0, "6.2.0", flush_modes }) },
     { "help", call_help, 2, CMD_LOADING | CMD_STALE, .group = "scripting", .since = "5.0.0",
         .complexity = "O(1)", .summary = "Tells what the subcommands do" },
-    { "kill", script_kill, 2, CMD_NOSCRIPT | CMD_ALLOW_BUSY, .group = "scripting",
-        .since = "2.6.0", .complexity = "O(1)",
-        .summary = "Ends scripts of EVAL that are busy and have not written",
+    { "kill", script_kill, 2, CMD_NOSCRIPT | CMD_ALLOW_BUSY, .group = "scripting", .since = "2.6.0",
+        .complexity = "O(1)", .summary = "Ends scripts of EVAL that are busy and have not written",
         .tips = TIPS("request_policy:all_shards", "response_policy:one_succeeded") },
     { "load", script_load, 3, CMD_NOSCRIPT | CMD_STALE, .group = "scripting", .since = "2.6.0",
         .complexity = "O(N), N bytes of the script",
@@ -225,20 +223,19 @@ static const struct command script_subcommands[] = {
         { "arg", ARG_STRING, ARG_OPTIONAL | ARG_MULTIPLE, NULL, 0, NULL, NULL })
 
 enum {
-    EVAL_FLAGS = CMD_NOSCRIPT | CMD_SKIP_MONITOR | CMD_MAY_REPLICATE | CMD_NO_MANDATORY_KEYS |
-                 CMD_STALE,
-    EVAL_RO_FLAGS = CMD_NOSCRIPT | CMD_SKIP_MONITOR | CMD_NO_MANDATORY_KEYS | CMD_STALE |
-                    CMD_READONLY,
+    EVAL_FLAGS =
+        CMD_NOSCRIPT | CMD_SKIP_MONITOR | CMD_MAY_REPLICATE | CMD_NO_MANDATORY_KEYS | CMD_STALE,
+    EVAL_RO_FLAGS =
+        CMD_NOSCRIPT | CMD_SKIP_MONITOR | CMD_NO_MANDATORY_KEYS | CMD_STALE | CMD_READONLY,
 };
 
 const struct command script_commands[] = {
-    { "eval", eval, -3, EVAL_FLAGS,
-        KEYS(SCRIPT_KEYS(KEY_RW | KEY_ACCESS | KEY_UPDATE)), .group = "scripting",
-        .since = "2.6.0", .complexity = "Depends on the script",
+    { "eval", eval, -3, EVAL_FLAGS, KEYS(SCRIPT_KEYS(KEY_RW | KEY_ACCESS | KEY_UPDATE)),
+        .group = "scripting", .since = "2.6.0", .complexity = "Depends on the script",
         .summary = "Runs a script in Lua", .args = EVAL_ARGS("script") },
     { "evalsha", evalsha, -3, EVAL_FLAGS,
-        KEYS({ KEY_BEGIN_INDEX, KEY_RW | KEY_ACCESS | KEY_UPDATE, 2, NULL, KEY_FIND_KEYNUM, 0, 1,
-            0, 0, 1, NULL }),
+        KEYS({ KEY_BEGIN_INDEX, KEY_RW | KEY_ACCESS | KEY_UPDATE, 2, NULL, KEY_FIND_KEYNUM, 0, 1, 0,
+            0, 1, NULL }),
         .group = "scripting", .since = "2.6.0", .complexity = "Depends on the script",
         .summary = "Runs a script of the cache by its SHA", .args = EVAL_ARGS("sha1") },
     { "eval_ro", eval_ro, -3, EVAL_RO_FLAGS,

@@ -1,6 +1,6 @@
 /* A script is one command: it holds the slots of its keys from its start to its end, and what it
- * changes goes to the journal as one unit of effects. Its commands run as those of a transaction do,
- * one after the other, each asked again whether it may.
+ * changes goes to the journal as one unit of effects. Its commands run as those of a transaction
+ * do, one after the other, each asked again whether it may.
  *
  * Which slots. Dispatch has locked those of the keys that the script has declared. In a cluster a
  * script with a first line (#!lua) touches one slot, and others are an error; one without may touch
@@ -14,8 +14,8 @@
  * them goes on with other work and comes again, or is told -BUSY after busy-reply-threshold. From
  * then on it lets its worker's other connections be served from time to time (executor_serve), in
  * the midst of Lua: all commands but those of its slots, those that go over all slots, and scripts.
- * As long as it has not written, its turn ends meanwhile, so that others can stop all turns; once it
- * has, it cannot be killed, and they must wait. */
+ * As long as it has not written, its turn ends meanwhile, so that others can stop all turns; once
+ * it has, it cannot be killed, and they must wait. */
 #include "server/command/script_run.h"
 
 #include "common/memory.h"
@@ -36,8 +36,8 @@
 #include <unistd.h>
 
 enum {
-    TRIES = 200,             /* of a slot that a command has: it is through in a microsecond */
-    WAIT_US = 1000 * 1000,   /* for a slot, of a script that has written */
+    TRIES = 200,           /* of a slot that a command has: it is through in a microsecond */
+    WAIT_US = 1000 * 1000, /* for a slot, of a script that has written */
     POLL_US = 50,
     NO_SLOT = SLOT_COUNT,
     ERROR_MAX = 1024,
@@ -46,9 +46,9 @@ enum {
 /* Of an executor: owner its thread. */
 struct scripts {
     struct vm *vms[VM_KINDS];
-    struct session session;  /* the client as which scripts run commands */
-    struct script *current;  /* under way, or NULL */
-    char error[ERROR_MAX];   /* of the last command that was refused */
+    struct session session; /* the client as which scripts run commands */
+    struct script *current; /* under way, or NULL */
+    char error[ERROR_MAX];  /* of the last command that was refused */
 };
 
 /* One under way. */
@@ -57,10 +57,10 @@ struct script {
     struct scripts *scripts;
     struct call *call;
     bool read_only, may_cross;
-    bool slow;        /* listed as busy; its slots are marked */
-    bool told;        /* others have been told to ask again: the threshold is over */
-    bool left_turn;   /* its turn has ended, for the time being */
-    unsigned slot;    /* that its keys are of, where it may not cross; NO_SLOT: none yet */
+    bool slow;      /* listed as busy; its slots are marked */
+    bool told;      /* others have been told to ask again: the threshold is over */
+    bool left_turn; /* its turn has ended, for the time being */
+    unsigned slot;  /* that its keys are of, where it may not cross; NO_SLOT: none yet */
 };
 
 static struct scripts *scripts_of(struct executor *executor)
@@ -165,8 +165,8 @@ static void add_extra(struct script *script, struct slot *slot)
     struct executor *executor = script->call->executor;
     if (executor->extra_count == executor->extra_capacity) {
         executor->extra_capacity = executor->extra_capacity ? executor->extra_capacity * 2 : 8;
-        executor->extra = memory_resize(
-            executor->extra, executor->extra_capacity * sizeof(struct slot *));
+        executor->extra =
+            memory_resize(executor->extra, executor->extra_capacity * sizeof(struct slot *));
     }
     executor->extra[executor->extra_count++] = slot;
     if (script->slow)
@@ -265,16 +265,16 @@ static const char *refuse_route(struct scripts *scripts)
 }
 
 /* The keys are of one slot, and the node serves it. */
-static bool is_served(struct script *script, struct call *nested, const int *keys, int count,
-    const char **error)
+static bool is_served(
+    struct script *script, struct call *nested, const int *keys, int count, const char **error)
 {
-    struct route route = { .slot = nested->slot,
-        .flags = nested->entry->command->flags,
-        .keys = (size_t)count };
+    struct route route = {
+        .slot = nested->slot, .flags = nested->entry->command->flags, .keys = (size_t)count
+    };
     if (route_counts_missing(nested->slot)) {
         for (int i = 0; i < count; i++)
-            route_add_key(&route, nested->store, nested->now, nested->argv[keys[i]],
-                nested->argv[keys[0]]);
+            route_add_key(
+                &route, nested->store, nested->now, nested->argv[keys[i]], nested->argv[keys[0]]);
     }
     if (!route_is_served(nested->session, nested->reply, &route)) {
         *error = refuse_route(script->scripts);
@@ -343,7 +343,8 @@ static bool find_and_enter(struct script *script, struct call *nested, const cha
 static bool must_wait(struct script *script, struct call *nested)
 {
     bool writes = nested->entry->command->flags & CMD_WRITE;
-    return writes && is_untouched(script) && (pause_is_on() || (transit_any() && transit_blocks(nested)));
+    return writes && is_untouched(script) &&
+           (pause_is_on() || (transit_any() && transit_blocks(nested)));
 }
 
 static const char *refuse_command(
@@ -386,8 +387,8 @@ static void come_back(struct script *script)
     script->left_turn = false;
 }
 
-static void count_refusal(struct executor *executor, const struct command_entry *entry,
-    const char *error)
+static void count_refusal(
+    struct executor *executor, const struct command_entry *entry, const char *error)
 {
     char word[32] = "ERR";
     if (error[0] == '-') {
@@ -430,8 +431,8 @@ static bool may_begin(struct script *script, struct call *nested, const char **e
     return !script_must_end(&script->run);
 }
 
-static struct reply *call_command(struct script_run *run, const struct bytes *argv, int argc,
-    const char **error, bool *counted)
+static struct reply *call_command(
+    struct script_run *run, const struct bytes *argv, int argc, const char **error, bool *counted)
 {
     struct script *script = script_of(run);
     struct call *outer = script->call;
@@ -545,8 +546,10 @@ static const struct script_host host = { .call = call_command,
 /* The script's client is the caller, but has its own database, transaction and replies. */
 static void prepare_session(struct scripts *scripts, const struct call *call)
 {
-    enum { KEPT = SESSION_ASKING | SESSION_READONLY | SESSION_PRIMARY | SESSION_LOADER |
-                  SESSION_AUTHENTICATED | SESSION_NO_TOUCH | SESSION_UNIX_SOCKET };
+    enum {
+        KEPT = SESSION_ASKING | SESSION_READONLY | SESSION_PRIMARY | SESSION_LOADER |
+               SESSION_AUTHENTICATED | SESSION_NO_TOUCH | SESSION_UNIX_SOCKET
+    };
     struct session *session = &scripts->session;
     const struct session *caller = call->session;
     session->id = caller->id;

@@ -5,8 +5,8 @@
 #include "server/command/call.h"
 #include "server/script/vm.h"
 
-/* The executor's state of Lua, as fresh as the last flush wants it. NULL: a script that takes long is
- * using it; the call has been told to come again. */
+/* The executor's state of Lua, as fresh as the last flush wants it. NULL: a script that takes long
+ * is using it; the call has been told to come again. */
 struct vm *script_vm(struct call *call, enum vm_kind kind);
 
 /* What a script is about to do: the function and its arguments are on top of the state's stack. */

@@ -1,5 +1,6 @@
 /* What scripts call. Each function checks its arguments as Redis does and hands on to the host of
- * the run. An error is a table {err = "CODE text"}: raised by redis.call, returned by redis.pcall. */
+ * the run. An error is a table {err = "CODE text"}: raised by redis.call, returned by redis.pcall.
+ */
 #include "server/script/api.h"
 
 #include "common/memory.h"
@@ -41,8 +42,7 @@ static struct bytes *words_of(lua_State *L, int argc, const char **error)
         }
         numbers += type == LUA_TNUMBER;
     }
-    struct bytes *words =
-        lua_newuserdata(L, (size_t)argc * sizeof(*words) + numbers * NUMBER);
+    struct bytes *words = lua_newuserdata(L, (size_t)argc * sizeof(*words) + numbers * NUMBER);
     char *digits = (char *)(words + argc);
     for (int i = 1; i <= argc; i++) {
         if (lua_type(L, i) == LUA_TSTRING) {

@@ -152,8 +152,8 @@ static bool push_compiled(lua_State *L, const char *sha, unsigned *flags)
     return true;
 }
 
-static bool compile(struct vm *vm, const char *sha, struct bytes body, unsigned *flags,
-    struct error *error)
+static bool compile(
+    struct vm *vm, const char *sha, struct bytes body, unsigned *flags, struct error *error)
 {
     lua_State *L = vm->L;
     size_t start;

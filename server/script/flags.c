@@ -70,8 +70,7 @@ bool script_read_shebang(struct bytes body, unsigned *flags, size_t *start, stru
             error, "Unexpected engine in script shebang: %.*s", (int)word.len, word.data);
     while (take(&line, ' ', &word)) {
         if (!starts_with(word, "flags="))
-            return error_set(
-                error, "Unknown lua shebang option: %.*s", (int)word.len, word.data);
+            return error_set(error, "Unknown lua shebang option: %.*s", (int)word.len, word.data);
         if (!read_flags((struct bytes){ word.data + 6, word.len - 6 }, flags, error))
             return false;
     }

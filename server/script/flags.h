@@ -26,8 +26,8 @@ extern const struct script_flag_name script_flag_names[];
 /* 0: there is no such flag. The names are case-sensitive. */
 unsigned script_flag_find(struct bytes name);
 
-/* Reads the first line of an EVAL script. *flags: SCRIPT_COMPATIBLE where it has none; *start: bytes
- * that are not Lua (the line without its end, so that lines keep their numbers). */
+/* Reads the first line of an EVAL script. *flags: SCRIPT_COMPATIBLE where it has none; *start:
+ * bytes that are not Lua (the line without its end, so that lines keep their numbers). */
 bool script_read_shebang(struct bytes body, unsigned *flags, size_t *start, struct error *error);
 
 #endif

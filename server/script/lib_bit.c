@@ -111,8 +111,8 @@ static int tohex(lua_State *L)
 
 static const luaL_Reg functions[] = { { "tobit", tobit }, { "bnot", bnot }, { "band", band },
     { "bor", bor }, { "bxor", bxor }, { "lshift", lshift }, { "rshift", rshift },
-    { "arshift", arshift }, { "rol", rol }, { "ror", ror }, { "bswap", bswap },
-    { "tohex", tohex }, { NULL, NULL } };
+    { "arshift", arshift }, { "rol", rol }, { "ror", ror }, { "bswap", bswap }, { "tohex", tohex },
+    { NULL, NULL } };
 
 int lib_bit_open(lua_State *L)
 {

@@ -1,6 +1,6 @@
-/* MessagePack. An integer takes as few bytes as it fits into, a fraction four where a float says the
- * same; a table whose keys are 1 to n is an array; what lies more than 16 tables deep, and what is
- * no data, is nil. */
+/* MessagePack. An integer takes as few bytes as it fits into, a fraction four where a float says
+ * the same; a table whose keys are 1 to n is an array; what lies more than 16 tables deep, and what
+ * is no data, is nil. */
 #include "server/script/libraries.h"
 
 #include "common/buffer.h"
@@ -12,7 +12,6 @@
 enum { DEPTH_MAX = 16 };
 
 /* ---- Packing ---- */
-
 
 static void put(luaL_Buffer *out, uint8_t kind, uint64_t value, size_t bytes)
 {
@@ -335,7 +334,8 @@ static void get_kind(lua_State *L, struct cursor *in, uint8_t kind)
  * calls bound in turn: this recursion is in C alone, so it counts by the stack's growth. */
 static void unpack_value(lua_State *L, struct cursor *in)
 {
-    luaL_checkstack(L, 1, "too many return values at once; use unpack_one or unpack_limit instead.");
+    luaL_checkstack(
+        L, 1, "too many return values at once; use unpack_one or unpack_limit instead.");
     uint8_t kind = (uint8_t)get(L, in, 1);
     if (kind < 0x80)
         lua_pushnumber(L, kind);
@@ -361,8 +361,7 @@ static int unpack_from(lua_State *L, int limit, int offset)
         return luaL_error(
             L, "Invalid request to unpack with offset of %d and limit of %d.", offset, (int)len);
     if ((size_t)offset > len)
-        return luaL_error(
-            L, "Start offset %d greater than input length %d.", offset, (int)len);
+        return luaL_error(L, "Start offset %d greater than input length %d.", offset, (int)len);
     bool all = limit == 0;
     struct cursor in = { (const uint8_t *)data + offset, len - (size_t)offset };
     int count = 0;

@@ -122,8 +122,7 @@ static uint64_t to_integer(double number)
     return number == number ? 0 : 1ULL << 63;
 }
 
-static void put_integer(
-    luaL_Buffer *out, const struct format *format, double number, size_t size)
+static void put_integer(luaL_Buffer *out, const struct format *format, double number, size_t size)
 {
     char bytes[INTEGER_MAX] = { 0 };
     uint64_t value = to_integer(number);

@@ -9,8 +9,8 @@ int lib_bit_open(lua_State *L);      /* operations on 32-bit integers */
 int lib_struct_open(lua_State *L);   /* binary structures */
 int lib_cmsgpack_open(lua_State *L); /* MessagePack */
 
-/* math.random and math.randomseed, with the numbers that Redis has. Replaces those in the math table
- * on top of the stack; the generator's state is the caller's. */
+/* math.random and math.randomseed, with the numbers that Redis has. Replaces those in the math
+ * table on top of the stack; the generator's state is the caller's. */
 #define LIB_RANDOM_START 0x1234abcd330eULL
 struct lib_random {
     uint64_t state; /* 48 bits, at first LIB_RANDOM_START */

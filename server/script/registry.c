@@ -209,8 +209,8 @@ int registry_register_function(lua_State *L)
     push_lower(L, name);
     lua_pushvalue(L, said.callback);
     lua_rawset(L, -3);
-    library->functions = memory_resize(
-        library->functions, (library->count + 1) * sizeof(*library->functions));
+    library->functions =
+        memory_resize(library->functions, (library->count + 1) * sizeof(*library->functions));
     struct library_function *function = &library->functions[library->count++];
     *function = (struct library_function){ .name = copy_text(name), .flags = said.flags };
     if (said.description) {
@@ -274,8 +274,7 @@ static bool read_metadata(struct library *library, size_t *start, struct error *
         if (word.len < 5 || strncasecmp(word.data, "name=", 5) != 0)
             ok = error_set(error, "Invalid metadata value given: %s", word.data);
         else if (library->name)
-            ok = error_set(
-                error, "Invalid metadata value, name argument was given multiple times");
+            ok = error_set(error, "Invalid metadata value, name argument was given multiple times");
         else
             library->name = memory_copy_text(word.data + 5);
     }
@@ -306,8 +305,7 @@ static bool run_code(
     return vm_load(vm, library, deadline, error);
 }
 
-struct library *library_create(
-    struct bytes code, int limit_ms, bool replaces, struct error *error)
+struct library *library_create(struct bytes code, int limit_ms, bool replaces, struct error *error)
 {
     struct library *library = memory_alloc_zeroed(1, sizeof(*library));
     size_t start = 0;
@@ -352,8 +350,7 @@ static void remove_library(struct library_list *list, struct library *library)
     size_t i = 0;
     while (list->items[i] != library)
         i++;
-    memmove(&list->items[i], &list->items[i + 1],
-        (list->count - i - 1) * sizeof(struct library *));
+    memmove(&list->items[i], &list->items[i + 1], (list->count - i - 1) * sizeof(struct library *));
     list->count--;
     library_release(library);
 }
@@ -397,8 +394,8 @@ static void publish(struct library_list list)
     library_list_free(&old);
 }
 
-static bool join(struct library_list *list, struct library *library, bool replace,
-    struct error *error)
+static bool join(
+    struct library_list *list, struct library *library, bool replace, struct error *error)
 {
     struct library *old = find_library(list, bytes_of(library->name));
     if (old && !replace)
@@ -408,8 +405,7 @@ static bool join(struct library_list *list, struct library *library, bool replac
     for (size_t i = 0; i < list->count; i++) {
         for (size_t k = 0; k < library->count; k++) {
             if (find_function(list->items[i], bytes_of(library->functions[k].name)))
-                return error_set(
-                    error, "Function %s already exists", library->functions[k].name);
+                return error_set(error, "Function %s already exists", library->functions[k].name);
         }
     }
     append(list, library);
@@ -537,8 +533,8 @@ static void load(struct vm *vm, struct library *library)
         }
         lua_pop(L, 2);
     } else {
-        log_write(LOG_WARNING, "The library %s cannot be loaded any more: %s", library->name,
-            error.text);
+        log_write(
+            LOG_WARNING, "The library %s cannot be loaded any more: %s", library->name, error.text);
     }
     for (size_t i = 0; i < again.count; i++) {
         free(again.functions[i].name);

@@ -36,11 +36,11 @@ struct script_run {
     const struct script_host *host;
     const char *name; /* SHA of the script, name of the function */
     bool is_function;
-    int protocol;       /* that commands reply in to it: see redis.setresp */
-    int64_t start_us;   /* monotonic */
-    int64_t ticked_us;  /* monotonic: the last tick */
-    atomic_uint course; /* enum script_course */
-    bool from_primary;  /* cannot be killed */
+    int protocol;             /* that commands reply in to it: see redis.setresp */
+    int64_t start_us;         /* monotonic */
+    int64_t ticked_us;        /* monotonic: the last tick */
+    atomic_uint course;       /* enum script_course */
+    bool from_primary;        /* cannot be killed */
     const struct bytes *argv; /* of the command that began it: stays while it runs */
     int argc;
     struct script_run *next, **previous; /* busy.c's */

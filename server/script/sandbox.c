@@ -384,5 +384,6 @@ void sandbox_open(lua_State *L)
     open_string(L, globals);
     open_library(L, luaopen_math, LUA_MATHLIBNAME);
     lua_getglobal(L, LUA_MATHLIBNAME);
-    lua_setfield(L, globals, LUA_MATHLIBNAME); /* the caller puts its own functions in and locks it */
+    lua_setfield(
+        L, globals, LUA_MATHLIBNAME); /* the caller puts its own functions in and locks it */
 }

@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Opens what scripts may use of Lua's own libraries in a fresh state and leaves on the stack a table
- * of the global names, still open for more. */
+/* Opens what scripts may use of Lua's own libraries in a fresh state and leaves on the stack a
+ * table of the global names, still open for more. */
 void sandbox_open(lua_State *L);
 
 /* Locks the table on top of the stack: what scripts get in its place is an empty table that shows

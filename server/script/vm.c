@@ -137,8 +137,8 @@ static void hook(lua_State *L, lua_Debug *event)
     }
 }
 
-bool vm_call(struct vm *vm, struct script_run *run, int arguments, struct reply *reply,
-    bool *counted)
+bool vm_call(
+    struct vm *vm, struct script_run *run, int arguments, struct reply *reply, bool *counted)
 {
     lua_State *L = vm->L;
     int base = lua_gettop(L) - arguments;

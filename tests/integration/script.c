@@ -48,7 +48,8 @@ static bool is_busy(struct node *node, const char *key)
     return strcmp(client_text(node_client(node), "GET %s", key), BUSY) == 0;
 }
 
-/* On one worker, so that whoever is served is served by the worker that runs the script; on four. */
+/* On one worker, so that whoever is served is served by the worker that runs the script; on four.
+ */
 static void check_others_go_on(int workers)
 {
     struct node *node = node_start_owner("io-threads %d\nbusy-reply-threshold 100\n", workers);
@@ -144,7 +145,7 @@ Test(script, busy_function)
     wait_until(10000, strncmp(client_text(node_client(node), "GET key"), "-BUSY", 5) == 0);
     node_expect(node, "[running_script, [name, f, command, [FCALL, f, 1, key, arg], duration_ms, *",
         "FUNCTION STATS");
-    node_expect(node, 
+    node_expect(node,
         "-BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.",
         "SCRIPT KILL");
     node_expect(node, "-BUSY*", "FCALL f 1 other");
@@ -155,12 +156,11 @@ Test(script, busy_function)
 /* Nothing that it has changed is on the disk, all that others had is. */
 Test(script, one_that_has_written_ends_with_the_process_alone)
 {
-    struct node *node = node_start(
-        "io-threads 2\nbusy-reply-threshold 100\nappendonly yes\nappendfsync always\n");
+    struct node *node =
+        node_start("io-threads 2\nbusy-reply-threshold 100\nappendonly yes\nappendfsync always\n");
     node_expect(node, "OK", "SET before v");
     node_expect(node, "OK", "SET key v");
-    struct client *busy =
-        begin(node, "redis.call('set',KEYS[1],'changed') " FOREVER, "key");
+    struct client *busy = begin(node, "redis.call('set',KEYS[1],'changed') " FOREVER, "key");
     wait_until(10000, is_busy(node, "key"));
     node_expect(node, "-UNKILLABLE*", "SCRIPT KILL");
     struct client *clients[CONNECTIONS];

@@ -460,6 +460,31 @@ Test(rdb_read, what_follows_the_end_is_left)
     buffer_free(&file);
 }
 
+/* Written behind the header, read as records of their own. */
+Test(rdb_read, libraries_of_functions)
+{
+    const struct bytes codes[] = { BYTES("#!lua name=a\n"), BYTES("#!lua name=b\n1234567890") };
+    struct rdb_preamble preamble = { .functions = codes, .function_count = 2 };
+    struct rdb_writer writer;
+    struct rdb_reader reader;
+    struct rdb_record record;
+    rdb_writer_init(&writer, &(struct rdb_writer_options){ .compress = true });
+    rdb_write_preamble(&writer, &preamble);
+    rdb_reader_init(
+        &reader, &(struct rdb_reader_options){ .memory = buffer_bytes(&writer.pending) });
+    cr_assert(rdb_read_header(&reader, NULL));
+    do {
+        cr_assert(rdb_read_record(&reader, &record, NULL));
+    } while (record.kind == RDB_RECORD_AUX);
+    for (int i = 0; i < 2; i++) {
+        cr_assert(record.kind == RDB_RECORD_FUNCTION);
+        cr_expect(bytes_equal(record.value, codes[i]));
+        cr_expect(rdb_read_record(&reader, &record, NULL) == (i == 0));
+    }
+    rdb_reader_free(&reader);
+    rdb_writer_free(&writer);
+}
+
 /* --- Versions and what is refused. --- */
 
 Test(rdb_read, versions)
@@ -487,7 +512,6 @@ Test(rdb_read, versions)
 
 Test(rdb_read, what_would_be_lost_is_refused)
 {
-    REFUSED("REDIS0010\xf5\x05#!lua", "at byte 9: a function library");
     REFUSED("REDIS0010\xf6\x05#!lua", "at byte 9: a function library");
     REFUSED("REDIS0010\xf7\x81\x81\xac\x3d\xa1\x0d\x65\x02\x04\x02", "data of the module ");
     REFUSED("REDIS0010\xf7\xc0", "at byte 10: the encoding of a string");

@@ -218,7 +218,6 @@ Test(rdb_interop, types_that_are_not_held_are_named)
         { "SADD it a b", "key it has type 2 (set)" },
         { "ZADD it 1 a", "key it has type 17 (sorted set)" },
         { "XADD it 1-1 a b", "key it has type 19 (stream)" },
-        { "FUNCTION LOAD", "a function library" },
     };
     struct node *node = node_start_program("redis-server", "save \"\"\n");
     struct client *client = node_client(node);
@@ -228,11 +227,7 @@ Test(rdb_interop, types_that_are_not_held_are_named)
         struct error error = { "" };
         bool ok;
         client_run(client, "FLUSHALL");
-        if (strcmp(rows[i][0], "FUNCTION LOAD") == 0)
-            client_run(client, "FUNCTION LOAD %s",
-                "#!lua name=l\nredis.register_function('f', function() return 1 end)");
-        else
-            client_run(client, rows[i][0]);
+        client_run(client, rows[i][0]);
         client_run(client, "SAVE");
         int fd = open(node_path(node, "dump.rdb"), O_RDONLY);
         rdb_reader_init(&reader,
