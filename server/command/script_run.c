@@ -56,7 +56,7 @@ struct script {
     struct script_run run; /* first: the room's callbacks get this */
     struct scripts *scripts;
     struct call *call;
-    bool read_only, may_cross;
+    bool read_only, may_cross, may_use_memory;
     bool slow;      /* listed as busy; its slots are marked */
     bool told;      /* others have been told to ask again: the threshold is over */
     bool left_turn; /* its turn has ended, for the time being */
@@ -415,7 +415,9 @@ static bool may_begin(struct script *script, struct call *nested, const char **e
         return false;
     }
     bool writes = entry->command->flags & CMD_WRITE;
-    if (writes && !dispatch_is_allowed(nested->session, nested->reply, CMD_WRITE)) {
+    /* CMD_DENYOOM is for maxmemory, which asks by this flag as it asks for commands of clients. */
+    unsigned asked = CMD_WRITE | (script->may_use_memory ? 0 : entry->command->flags & CMD_DENYOOM);
+    if (writes && !dispatch_is_allowed(nested->session, nested->reply, asked)) {
         *error = take_error(script->scripts);
         return false;
     }
@@ -598,6 +600,7 @@ void script_run(struct call *call, const struct script_order *order)
         .scripts = scripts,
         .call = call,
         .read_only = order->read_only || (!compatible && order->flags & SCRIPT_NO_WRITES),
+        .may_use_memory = order->flags & SCRIPT_ALLOW_OOM,
         .may_cross = compatible || order->flags & SCRIPT_ALLOW_CROSS_SLOT,
         .slot = call->slot && dispatch_is_cluster() ? store_slot_number(call->store, call->slot)
                                                     : NO_SLOT };

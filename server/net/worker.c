@@ -259,6 +259,8 @@ static void run_ready(struct worker *worker)
  * arguments lie there. */
 static void put_back(struct window *all)
 {
+    if (all->count == 0)
+        return; /* it is none of the window's: connections are being buried */
     const struct session *busy = all->requests[all->at].session;
     for (size_t i = all->at + 1; i < all->count; i++) {
         struct session *session = all->requests[i].session;

@@ -24,11 +24,16 @@ size_t vm_memory(enum vm_kind kind)
 static void *allocate(void *arg, void *old, size_t old_size, size_t size)
 {
     struct vm *vm = arg;
+    void *now = NULL;
+    if (size > 0) {
+        now = realloc(old, size);
+        if (!now)
+            return NULL; /* "not enough memory", and the script ends */
+    } else {
+        free(old);
+    }
     atomic_fetch_add_explicit(&memory[vm->kind], size - old_size, memory_order_relaxed);
-    if (size > 0)
-        return memory_resize(old, size);
-    free(old);
-    return NULL;
+    return now;
 }
 
 /* ---- Errors ---- */
