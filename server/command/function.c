@@ -386,7 +386,10 @@ static const struct command function_subcommands[] = {
         { "key", ARG_KEY, ARG_OPTIONAL | ARG_MULTIPLE, NULL, 0, NULL, NULL },                      \
         { "arg", ARG_STRING, ARG_OPTIONAL | ARG_MULTIPLE, NULL, 0, NULL, NULL })
 
-enum { FCALL_FLAGS = CMD_NOSCRIPT | CMD_SKIP_MONITOR | CMD_NO_MANDATORY_KEYS | CMD_STALE };
+enum {
+    FCALL_FLAGS =
+        CMD_MOVABLE_KEYS | CMD_NOSCRIPT | CMD_SKIP_MONITOR | CMD_NO_MANDATORY_KEYS | CMD_STALE
+};
 
 const struct command function_commands[] = {
     ROW("fcall", fcall, -3, FCALL_FLAGS | CMD_MAY_REPLICATE, "Depends on the function",

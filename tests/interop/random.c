@@ -372,6 +372,13 @@ static const struct form forms[] = {
     { "GEOHASH z d d", 1, 0, 0 },
     { "GEODIST z d d km", 1, 0, 0 },
     { "GEOSEARCH z FROMMEMBER d BYRADIUS 2000 km", 1, 0, 0 },
+    { "EVAL return{redis.call('get',KEYS[1]),ARGV} 1 k v", 2, 0, 0 },
+    { "EVAL return(redis.call('set',KEYS[1],ARGV[1])) 1 k v", 2, 0, 0 },
+    { "EVAL return(redis.pcall('incrby',KEYS[1],ARGV[1])) 1 k i", 2, 0, 0 },
+    { "EVAL redis.call('append',KEYS[1],ARGV[1])redis.call('incr',KEYS[2]) 2 k j w", 2, 0, 0 },
+    { "EVAL return(redis.call('mget',unpack(KEYS))) 2 k j", 1, 0, 0 },
+    { "EVAL redis.call('del',KEYS[1])return(redis.call('exists',unpack(KEYS))) 2 k j", 1, 0, 0 },
+    { "EVAL_RO return(redis.call('strlen',KEYS[1])) 1 k", 1, 0, 0 },
 };
 
 struct draw {
