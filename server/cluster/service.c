@@ -48,6 +48,7 @@ static struct {
     int64_t unix_start, monotonic_start;
     pthread_t thread;
     bool told_ok; /* what the hooks were told of the cluster's state */
+    bool lags;    /* a field could not be set: the next tick tries again */
     bool follows; /* the hooks were told last to follow a primary */
     bool running, stopping;
     bool ending_turn;                      /* what happens now is part of that */
@@ -167,7 +168,10 @@ static void set_slots(const struct cluster_view *view, bool gained)
         if (serving == service.serving[slot] || is_mine(serving) != gained)
             continue;
         struct slot *field = store_slot(service.store, 0, slot);
-        slot_lock_acquire(&field->lock);
+        if (!slot_lock_enter(&field->lock)) {
+            service.lags = true; /* a script has it for long: nobody waits here for that */
+            continue;
+        }
         field->serving = (uint8_t)serving;
         slot_lock_release(&field->lock);
         if (is_served(service.serving[slot]) && !is_served(serving))
@@ -201,7 +205,8 @@ static void show(void)
         lead();
     tell_state();
     struct cluster_view *view = cluster_view_create(service.cluster, now_ms());
-    bool changed = view->revision != service.revision;
+    bool changed = view->revision != service.revision || service.lags;
+    service.lags = false;
     service.revision = view->revision;
     atomic_store_explicit(&post_office.has_others, view->node_count > 1, memory_order_relaxed);
     if (changed)
