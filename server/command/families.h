@@ -16,6 +16,7 @@
     FAMILY(dump_commands) \
     FAMILY(expiry_commands) \
     FAMILY(flush_commands) \
+    FAMILY(function_commands) \
     FAMILY(geo_commands) \
     FAMILY(geo_search_commands) \
     FAMILY(hash_commands) \
@@ -24,8 +25,6 @@
     FAMILY(keys_commands) \
     FAMILY(latency_commands) \
     FAMILY(lcs_commands) \
-    FAMILY(script_commands) \
-    FAMILY(function_commands) \
     FAMILY(list_commands) \
     FAMILY(list_move_commands) \
     FAMILY(list_pop_commands) \
@@ -36,6 +35,7 @@
     FAMILY(pubsub_commands) \
     FAMILY(replication_commands) \
     FAMILY(scan_commands) \
+    FAMILY(script_commands) \
     FAMILY(set_commands) \
     FAMILY(slowlog_commands) \
     FAMILY(sort_commands) \
