@@ -9,6 +9,7 @@
 #include "server/config.h"
 #include "server/snapshot/rdb_payload.h"
 #include "server/snapshot/value.h"
+#include "server/store/access.h"
 
 #include "common/memory.h"
 #include "common/number.h"
@@ -31,7 +32,7 @@ static void dump(struct call *call)
 struct restore_args {
     bool replace, absolute;
     int64_t idle; /* seconds, or -1 */
-    int64_t freq; /* 0 .. 255, or -1; without an LFU policy there is nothing it would change */
+    int64_t freq; /* 0 .. 255, or -1 */
 };
 
 static bool parse_options(struct call *call, struct restore_args *args)
@@ -125,10 +126,13 @@ static bool parse_expiry(struct call *call, bool absolute, int64_t *expiry)
     return true;
 }
 
-static void set_idle(struct key *key, int64_t seconds)
+/* Only what the policy of maxmemory keeps now. */
+static void set_access(const struct call *call, struct key *key, const struct restore_args *args)
 {
-    enum { IDLE_MAX = (1 << 24) - 1 };
-    key->entry->access -= (uint32_t)(seconds < IDLE_MAX ? seconds : IDLE_MAX);
+    if (access_is_lfu() && args->freq >= 0)
+        access_set_count(key->entry, call->now, (unsigned)args->freq);
+    else if (!access_is_lfu() && args->idle >= 0)
+        access_set_idle(key->entry, call->now, args->idle);
 }
 
 static void restore(struct call *call)
@@ -150,11 +154,10 @@ static void restore(struct call *call)
         return;
     if (expiry == ENTRY_NO_EXPIRY || !expiry_is_past(call, expiry)) {
         key_set(call, &key, entry);
+        set_access(call, &key, &args);
         if (there) /* what it replaces is gone: it counts as new */
             key_notify(call, &key, NOTIFY_NEW, "new");
         key_notify(call, &key, NOTIFY_GENERIC, "restore");
-        if (args.idle >= 0)
-            set_idle(&key, args.idle);
         if (expiry != ENTRY_NO_EXPIRY && !args.absolute)
             effect_of_restore(call, expiry);
     } else {

@@ -7,18 +7,7 @@
 #include "server/command/notify.h"
 #include "server/command/tracking.h"
 #include "server/command/watch.h"
-
-enum { ACCESS_MASK = (1 << 24) - 1 };
-
-static uint32_t access_now(const struct call *call)
-{
-    return (uint32_t)(call->now / 1000) & ACCESS_MASK;
-}
-
-int64_t key_idle_seconds(const struct call *call, const struct entry *entry)
-{
-    return (access_now(call) - entry->access) & ACCESS_MASK;
-}
+#include "server/store/access.h"
 
 static void locate(struct call *call, int index, struct key *key)
 {
@@ -74,7 +63,7 @@ bool key_write(struct call *call, int index, struct key *key)
     locate(call, index, key);
     see_expiry(call, key);
     if (key->entry && !(call->session->flags & SESSION_NO_TOUCH))
-        key->entry->access = access_now(call);
+        access_touch(key->entry, call->now);
     return key->entry;
 }
 
@@ -110,7 +99,11 @@ bool key_write_type(struct call *call, int index, enum type_id type, struct key 
 
 void key_set(struct call *call, struct key *key, struct entry *entry)
 {
-    entry->access = access_now(call);
+    /* What replaces a value is used as often as that was. */
+    if (key->cell && access_is_lfu())
+        entry->access = key->entry->access;
+    else
+        access_begin(entry, call->now);
     if (key->cell) {
         store_replace(call->store, key->slot, key->cell, entry);
     } else {

@@ -38,7 +38,4 @@ void key_did_change(struct call *call, struct key *key);
 /* The key is there. ENTRY_NO_EXPIRY removes the expiry. Tells watchers; says call_changed. */
 void key_set_expiry(struct call *call, struct key *key, int64_t expiry);
 
-/* The access clock, for OBJECT IDLETIME: seconds since the last access. */
-int64_t key_idle_seconds(const struct call *call, const struct entry *entry);
-
 #endif

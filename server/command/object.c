@@ -4,6 +4,7 @@
 #include "server/command/key.h"
 #include "server/command/key_look.h"
 #include "server/command/rows.h"
+#include "server/store/access.h"
 
 /* Looks the key up; where it is not there, null is the answer. */
 static bool look(struct call *call, struct key *key)
@@ -21,11 +22,15 @@ static void object_encoding(struct call *call)
         reply_bulk_text(call->reply, encoding_name(key.entry->encoding));
 }
 
-/* No policy that counts uses is there to be selected. */
+/* Which of the two is told depends on what the policy of maxmemory keeps: see access.h. */
 static void object_freq(struct call *call)
 {
     struct key key;
-    if (look(call, &key))
+    if (!look(call, &key))
+        return;
+    if (access_is_lfu())
+        reply_integer(call->reply, access_count(key.entry, call->now));
+    else
         reply_error(call->reply,
             "An LFU maxmemory policy is not selected, access frequency not tracked. Please note "
             "that "
@@ -36,8 +41,15 @@ static void object_freq(struct call *call)
 static void object_idletime(struct call *call)
 {
     struct key key;
-    if (look(call, &key))
-        reply_integer(call->reply, key_idle_seconds(call, key.entry));
+    if (!look(call, &key))
+        return;
+    if (!access_is_lfu())
+        reply_integer(call->reply, access_idle_seconds(key.entry, call->now));
+    else
+        reply_error(call->reply,
+            "An LFU maxmemory policy is selected, idle time not tracked. Please note that when "
+            "switching between policies at runtime LRU and LFU data will take some time to "
+            "adjust.");
 }
 
 /* Values are not shared between keys here; but clients know that small integers say this number. */

@@ -1,7 +1,9 @@
 #include "server/snapshot/load.h"
 
 #include "common/slot.h"
+#include "server/clock.h"
 #include "server/snapshot/value.h"
+#include "server/store/access.h"
 
 enum { PROGRESS_STEP = 1024 * 1024 };
 
@@ -21,6 +23,16 @@ static bool insert(struct store *store, unsigned database, struct entry *entry, 
     return error_set(error, "the same key stands in the file twice");
 }
 
+static void set_access(struct entry *entry, const struct rdb_key *key)
+{
+    int64_t now = clock_unix_ms();
+    access_begin(entry, now);
+    if (access_is_lfu() && key->freq != RDB_NO_FREQ)
+        access_set_count(entry, now, (unsigned)key->freq);
+    else if (!access_is_lfu() && key->idle != RDB_NO_IDLE)
+        access_set_idle(entry, now, key->idle);
+}
+
 static bool load_key(struct store *store, struct rdb_reader *reader, unsigned database,
     const struct rdb_key *key, const struct load_options *options, struct load_result *result,
     struct error *error)
@@ -29,6 +41,7 @@ static bool load_key(struct store *store, struct rdb_reader *reader, unsigned da
     struct entry *entry = value_read(reader, key, error);
     if (!entry)
         return false;
+    set_access(entry, key);
     if (options->expired_before && entry_is_expired(entry, options->expired_before)) {
         entry_free(entry);
         result->expired++;

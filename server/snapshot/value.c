@@ -58,6 +58,11 @@ void value_write_record(struct rdb_writer *writer, const struct entry *entry)
 {
     struct rdb_key key = { entry_key(entry), entry_expiry(entry), RDB_NO_IDLE, RDB_NO_FREQ,
         value_type(entry) };
+    int64_t policy = config_number(CONFIG_MAXMEMORY_POLICY);
+    if (policy & EVICT_LRU)
+        key.idle = access_idle_seconds(entry, clock_unix_ms());
+    else if (policy & EVICT_LFU)
+        key.freq = (int)access_count(entry, clock_unix_ms());
     rdb_write_key(writer, &key);
     value_write(writer, entry);
 }

@@ -25,8 +25,7 @@ enum {
 };
 
 struct entry {
-    uint32_t access : 24; /* seconds of the access clock, or LFU's counter (see access.h of the
-                             policy) */
+    uint32_t access : 24; /* how it is used, see access.h */
     uint32_t flags : 8;
     uint8_t type : 4;
     uint8_t encoding : 4;
