@@ -175,6 +175,19 @@ void config_each(config_visit_fn *visit, void *arg)
     buffer_free(&text);
 }
 
+void config_show(enum config_id id, struct buffer *out)
+{
+    const struct directive *row = config_directives;
+    while (row->name && row->id != id)
+        row++;
+    if (!row->name)
+        return;
+    struct config_value value;
+    config_value_read(row, &value);
+    row->kind->format(row, &value, out);
+    config_value_free(&value);
+}
+
 /* ---- Changing several at once ---- */
 
 /* One pair of CONFIG SET on its way. */
@@ -201,6 +214,7 @@ static bool has_hook(const struct directive *row)
 
 static bool tell(const struct directive *row, struct error *error)
 {
+    directive_tell_idle(row);
     if (row->apply && !row->apply(row, error))
         return false;
     for (size_t i = 0; i < hook_count; i++) {

@@ -79,8 +79,6 @@ enum config_id {
     CONFIG_LATENCY_TRACKING,
     CONFIG_ENABLE_DEBUG_COMMAND,     /* enum config_permission */
     CONFIG_ENABLE_PROTECTED_CONFIGS, /* enum config_permission */
-    CONFIG_TRACKING_TABLE_MAX_KEYS,
-    CONFIG_MAXMEMORY_CLIENTS, /* bytes; negative: so many percent of maxmemory */
     CONFIG_LAZYFREE_LAZY_USER_FLUSH,
     CONFIG_SHUTDOWN_TIMEOUT, /* seconds */
     /* up to where a value keeps its packed encoding: members, and bytes of the longest */
@@ -94,7 +92,70 @@ enum config_id {
     CONFIG_STREAM_NODE_MAX_BYTES,
     CONFIG_STREAM_NODE_MAX_ENTRIES,
     CONFIG_HLL_SPARSE_MAX_BYTES,
+    CONFIG_MAXMEMORY, /* bytes; 0: no limit */
+    CONFIG_MAXMEMORY_POLICY, /* bits of enum config_eviction; 0: noeviction */
+    CONFIG_MAXMEMORY_SAMPLES,
+    CONFIG_MAXMEMORY_EVICTION_TENACITY,
+    CONFIG_LFU_LOG_FACTOR,
+    CONFIG_LFU_DECAY_TIME, /* minutes */
+    CONFIG_REPLICA_IGNORE_MAXMEMORY,
+    CONFIG_LAZYFREE_LAZY_EVICTION,
+    CONFIG_ACL_PUBSUB_DEFAULT, /* enum config_channels */
+    CONFIG_ACLLOG_MAX_LEN,
     CONFIG_BUSY_REPLY_THRESHOLD, /* ms */
+    CONFIG_MAXMEMORY_CLIENTS, /* bytes; negative: percent of maxmemory */
+    CONFIG_NOTIFY_KEYSPACE_EVENTS, /* enum notify_class */
+    CONFIG_TRACKING_TABLE_MAX_KEYS,
+    /* what is known and shown, and has no meaning here (DIRECTIVE_IDLE) */
+    CONFIG_CLUSTER_PREFERRED_ENDPOINT_TYPE,
+    CONFIG_CLUSTER_ANNOUNCE_TLS_PORT,
+    CONFIG_TLS_PORT,
+    CONFIG_TLS_CLUSTER,
+    CONFIG_TLS_REPLICATION,
+    CONFIG_TLS_PREFER_SERVER_CIPHERS,
+    CONFIG_TLS_SESSION_CACHING,
+    CONFIG_TLS_SESSION_CACHE_SIZE,
+    CONFIG_TLS_SESSION_CACHE_TIMEOUT,
+    CONFIG_TLS_AUTH_CLIENTS,
+    CONFIG_ACTIVE_DEFRAG_CYCLE_MAX,
+    CONFIG_ACTIVE_DEFRAG_CYCLE_MIN,
+    CONFIG_ACTIVE_DEFRAG_THRESHOLD_LOWER,
+    CONFIG_ACTIVE_DEFRAG_THRESHOLD_UPPER,
+    CONFIG_ACTIVE_DEFRAG_MAX_SCAN_FIELDS,
+    CONFIG_ACTIVE_EXPIRE_EFFORT,
+    CONFIG_ACTIVE_DEFRAG_IGNORE_BYTES,
+    CONFIG_ACTIVEDEFRAG,
+    CONFIG_ACTIVEREHASHING,
+    CONFIG_ALWAYS_SHOW_LOGO,
+    CONFIG_AOF_DISABLE_AUTO_GC,
+    CONFIG_AOF_REWRITE_INCREMENTAL_FSYNC,
+    CONFIG_AOF_TIMESTAMP_ENABLED,
+    CONFIG_CRASH_LOG_ENABLED,
+    CONFIG_CRASH_MEMCHECK_ENABLED,
+    CONFIG_DISABLE_THP,
+    CONFIG_DYNAMIC_HZ,
+    CONFIG_IO_THREADS_DO_READS,
+    CONFIG_JEMALLOC_BG_THREAD,
+    CONFIG_LAZYFREE_LAZY_EXPIRE,
+    CONFIG_LAZYFREE_LAZY_SERVER_DEL,
+    CONFIG_LAZYFREE_LAZY_USER_DEL,
+    CONFIG_RDB_DEL_SYNC_FILES,
+    CONFIG_RDB_SAVE_INCREMENTAL_FSYNC,
+    CONFIG_REPLICA_IGNORE_DISK_WRITE_ERRORS,
+    CONFIG_SET_PROC_TITLE,
+    CONFIG_SYSLOG_ENABLED,
+    CONFIG_REPLICA_LAZY_FLUSH,
+    CONFIG_REPLICA_ANNOUNCED,
+    CONFIG_CLUSTER_LINK_SENDBUF_LIMIT,
+    CONFIG_ENABLE_MODULE_COMMAND,
+    CONFIG_OOM_SCORE_ADJ,
+    CONFIG_PROPAGATION_ERROR_BEHAVIOR,
+    CONFIG_REPL_DISKLESS_LOAD,
+    CONFIG_REPL_DISKLESS_SYNC_MAX_REPLICAS,
+    CONFIG_SANITIZE_DUMP_PAYLOAD,
+    CONFIG_SOCKET_MARK_ID,
+    CONFIG_SUPERVISED,
+    CONFIG_SYSLOG_FACILITY,
     CONFIG_NUMBER_COUNT,
     /* texts */
     CONFIG_BIND = CONFIG_NUMBER_COUNT,
@@ -115,12 +176,47 @@ enum config_id {
     CONFIG_CLUSTER_ANNOUNCE_IP,
     CONFIG_CLUSTER_ANNOUNCE_HOSTNAME,
     CONFIG_LATENCY_TRACKING_INFO_PERCENTILES, /* "50 99 99.9" */
-    CONFIG_NOTIFY_KEYSPACE_EVENTS, /* letters, as CONFIG GET shows them */
+    CONFIG_ACLFILE,
+    CONFIG_TLS_CA_CERT_DIR,
+    CONFIG_TLS_CA_CERT_FILE,
+    CONFIG_TLS_CERT_FILE,
+    CONFIG_TLS_CIPHERS,
+    CONFIG_TLS_CIPHERSUITES,
+    CONFIG_TLS_CLIENT_CERT_FILE,
+    CONFIG_TLS_CLIENT_KEY_FILE,
+    CONFIG_TLS_DH_PARAMS_FILE,
+    CONFIG_TLS_KEY_FILE,
+    CONFIG_TLS_PROTOCOLS,
+    CONFIG_TLS_CLIENT_KEY_FILE_PASS,
+    CONFIG_TLS_KEY_FILE_PASS,
+    CONFIG_AOF_REWRITE_CPULIST,
+    CONFIG_BGSAVE_CPULIST,
+    CONFIG_BIO_CPULIST,
+    CONFIG_SERVER_CPULIST,
+    CONFIG_BIND_SOURCE_ADDR,
+    CONFIG_IGNORE_WARNINGS,
+    CONFIG_SYSLOG_IDENT,
+    CONFIG_PROC_TITLE_TEMPLATE,
+    CONFIG_OOM_SCORE_ADJ_VALUES,
+    CONFIG_SHUTDOWN_ON_SIGINT,
+    CONFIG_SHUTDOWN_ON_SIGTERM,
     CONFIG_COUNT
 };
 
 /* Who may do what can harm: nobody, anyone, or who comes from this machine. */
 enum config_permission { CONFIG_NOBODY, CONFIG_ANYONE, CONFIG_LOCAL };
+
+/* The bits of CONFIG_MAXMEMORY_POLICY. */
+enum config_eviction {
+    CONFIG_EVICT_LRU = 1,
+    CONFIG_EVICT_LFU = 2,
+    CONFIG_EVICT_TTL = 4,
+    CONFIG_EVICT_RANDOM = 8,
+    CONFIG_EVICT_VOLATILE = 16, /* only keys with an expiry */
+};
+
+/* What a new user may do with channels. */
+enum config_channels { CONFIG_NO_CHANNELS, CONFIG_ALL_CHANNELS };
 
 /* Sets the defaults, then reads the file (NULL: none), standard input where "-" is the first or
  * last argument, and the arguments ("--port", "7001", "--save", "", ...). `dir` and `loglevel` take
@@ -137,6 +233,8 @@ static inline bool config_is(enum config_id id)
 char *config_text(enum config_id id);
 /* Whether the text is anything but empty. */
 bool config_text_is_set(enum config_id id);
+/* Appends the value as CONFIG GET shows it. */
+void config_show(enum config_id id, struct buffer *out);
 /* Sets a value by program (REPLICAOF and the like), without hooks. */
 void config_set_number(enum config_id id, int64_t value);
 void config_set_text(enum config_id id, const char *text);
@@ -166,6 +264,10 @@ typedef void config_visit_fn(void *arg, const char *name, bool is_alias, struct 
 void config_each(config_visit_fn *visit, void *arg);
 /* Whether it is a directive whose value must not be seen (in the slow log, by MONITOR). */
 bool config_is_secret(struct bytes name);
+
+/* Says in the log which directives that are set to something have no meaning here, and why. When the
+ * log is open; CONFIG SET says it by itself. */
+void config_tell_idle(void);
 
 /* The full path of the configuration file, "" if there is none. */
 const char *config_file(void);

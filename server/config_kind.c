@@ -126,20 +126,25 @@ static void write_size(
 
 const struct config_kind config_kind_size = { 1, parse_size, format_number, write_size };
 
-/* "10%" is -10. */
+/* A size, or a share in percent, which is kept negative. */
 static bool parse_size_or_percent(const struct directive *row, const struct bytes *words,
     size_t count, struct config_value *value, struct error *error)
 {
-    if (count != 1 || words[0].len < 2 || words[0].data[words[0].len - 1] != '%')
-        return parse_size(row, words, count, value, error);
-    int64_t percent;
-    if (!number_parse((struct bytes){ words[0].data, words[0].len - 1 }, &percent) || percent < 0)
+    if (!one_word(count, error))
+        return false;
+    struct bytes digits = words[0];
+    if (digits.len > 0 && digits.data[digits.len - 1] == '%') {
+        digits.len--;
+        if (!number_parse(digits, &value->numbers[0]) || value->numbers[0] < 0)
+            return error_set(error, "argument must be a memory or percent value");
+        if (value->numbers[0] > 100)
+            return error_set(error, "percentage argument must be less or equal to 100");
+        value->numbers[0] = -value->numbers[0];
+        return true;
+    }
+    if (!number_parse_size(digits, &value->numbers[0]) || value->numbers[0] < 0)
         return error_set(error, "argument must be a memory or percent value");
-    if (percent > -row->min)
-        return error_set(
-            error, "argument must be less or equal to %" PRId64 "%%", -row->min);
-    value->numbers[0] = -percent;
-    return true;
+    return in_range(row, value->numbers[0], error);
 }
 
 static void format_size_or_percent(
@@ -155,7 +160,7 @@ static void write_size_or_percent(
     const struct directive *row, const struct config_value *value, struct buffer *out)
 {
     if (value->numbers[0] < 0)
-        buffer_printf(out, "%s %" PRId64 "%%\n", row->name, -value->numbers[0]);
+        write_quoted(row, value, out);
     else
         write_size(row, value, out);
 }
@@ -297,6 +302,59 @@ static void write_limits(
 
 const struct config_kind config_kind_output_limits = { CLASSES * LIMITS, parse_limits,
     format_limits, write_limits };
+
+/* ---- notify-keyspace-events: letters, each a bit of enum notify_class ---- */
+
+/* In the order of the bits. */
+static const char event_letters[] = "KEg$lshzxetmdn";
+static const char events_of_a[] = "g$lshzxetd";
+
+static int64_t event_bit(char letter)
+{
+    const char *at = strchr(event_letters, letter);
+    return at && letter ? INT64_C(1) << (at - event_letters) : 0;
+}
+
+static int64_t event_bits(const char *letters)
+{
+    int64_t bits = 0;
+    for (; *letters; letters++)
+        bits |= event_bit(*letters);
+    return bits;
+}
+
+static bool parse_events(const struct directive *row, const struct bytes *words, size_t count,
+    struct config_value *value, struct error *error)
+{
+    if (!one_word(count, error))
+        return false;
+    value->numbers[0] = 0;
+    for (size_t i = 0; i < words[0].len; i++) {
+        char letter = words[0].data[i];
+        int64_t bits = letter == 'A' ? event_bits(events_of_a) : event_bit(letter);
+        if (!bits)
+            return error_set(
+                error, "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.");
+        value->numbers[0] |= bits;
+    }
+    return true;
+}
+
+static void format_events(
+    const struct directive *row, const struct config_value *value, struct buffer *out)
+{
+    int64_t all = event_bits(events_of_a), bits = value->numbers[0];
+    bool has_all = (bits & all) == all;
+    if (has_all)
+        buffer_append_char(out, 'A');
+    /* As Redis does: n is not shown beside A. */
+    for (const char *letter = has_all ? "KEm" : "g$lshzxetdnKEm"; *letter; letter++) {
+        if (bits & event_bit(*letter))
+            buffer_append_char(out, *letter);
+    }
+}
+
+const struct config_kind config_kind_events = { 1, parse_events, format_events, write_quoted };
 
 /* ---- Texts ---- */
 

@@ -11,6 +11,7 @@ enum directive_flag {
     DIRECTIVE_WORDS = 8,       /* several words make the value */
     DIRECTIVE_NEEDS_HOOK = 16, /* changing the value is not enough: a module has to act on it */
     DIRECTIVE_KEPT = 32,       /* CONFIG REWRITE writes it even if it is the default */
+    DIRECTIVE_IDLE = 64,       /* taken and shown, but there is nothing here that it could change */
 };
 
 enum { DIRECTIVES_MAX = 256, CONFIG_VALUE_NUMBERS = 9, CONFIG_TEXT_MAX = 64 * 1024 };
@@ -45,7 +46,8 @@ struct config_kind {
 
 extern const struct config_kind config_kind_number, config_kind_size, config_kind_size_or_percent, config_kind_octal,
     config_kind_bool, config_kind_choice, config_kind_output_limits, config_kind_text,
-    config_kind_words, config_kind_save, config_kind_replicaof;
+    config_kind_words, config_kind_save, config_kind_replicaof, config_kind_size_or_percent,
+    config_kind_events;
 
 struct directive {
     const char *name, *alias; /* alias NULL: none */
@@ -65,6 +67,11 @@ struct directive {
 
 /* In the order of their names; the last row has no name. */
 extern const struct directive config_directives[];
+
+/* Why a directive with DIRECTIVE_IDLE changes nothing (config_idle.c). */
+const char *directive_idle_reason(const struct directive *row);
+/* Says so in the log. */
+void directive_tell_idle(const struct directive *row);
 
 /* By name or alias, in any case of letters; NULL: there is none. */
 const struct directive *directive_find(struct bytes name);

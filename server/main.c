@@ -7,6 +7,7 @@
 #include "server/command/command.h"
 #include "server/command/condition.h"
 #include "server/command/dispatch.h"
+#include "server/command/evict.h"
 #include "server/command/expire.h"
 #include "server/command/latency.h"
 #include "server/command/notify.h"
@@ -72,6 +73,7 @@ static bool prepare(int argc, char **argv, struct error *error)
     if (!process_enter(error))
         return false;
     setlocale(LC_COLLATE, ""); /* SORT ... ALPHA */
+    config_tell_idle();
     clock_init();
     command_registry_init();
     slowlog_init();
@@ -129,6 +131,7 @@ static bool start(struct error *error)
         return false;
     block_init();
     expire_start();
+    evict_start(journal);
     condition_set(CONDITION_LOADING, true);
     pthread_t loader;
     if (!net_start(error))

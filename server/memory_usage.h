@@ -15,6 +15,12 @@ struct memory_usage {
 
 /* Any thread. */
 void memory_usage_read(struct memory_usage *usage);
+/* `used` by now, near enough (some kB for each thread): what the allocator told last, and what
+ * threads have allocated and freed since. Costs a few loads; where that was long ago, or the answer
+ * is above `limit`, the allocator is asked again, but not more often than each few ms. */
+size_t memory_usage_estimate(size_t limit);
+/* The thread has allocated or freed much; others see it in their estimates. */
+void memory_usage_note(void);
 size_t memory_usage_total(void);          /* of the machine */
 const char *memory_usage_allocator(void); /* "jemalloc-5.3.0", "libc" */
 

@@ -19,6 +19,7 @@ enum condition {
     CONDITION_ALL_PAUSED = 1 << 8,     /* CLIENT PAUSE ALL */
     CONDITION_CLUSTER_DOWN = 1 << 9,   /* the cluster's state is fail */
     CONDITION_AOF_BEHIND = 1 << 10,    /* the disk cannot follow: writes wait */
+    CONDITION_MAXMEMORY = 1 << 11,     /* maxmemory is set: see evict.h */
 };
 
 extern _Atomic uint32_t condition_bits; /* read it through condition_all */

@@ -11,6 +11,7 @@
 #include "server/command/block.h"
 #include "server/command/condition.h"
 #include "server/command/errorstats.h"
+#include "server/command/evict.h"
 #include "server/command/latency.h"
 #include "server/command/monitor.h"
 #include "server/command/push.h"
@@ -270,6 +271,8 @@ static const char *refusal(const struct session *session, unsigned flags)
         return NULL;
     if (session->flags & (SESSION_PRIMARY | SESSION_LOADER))
         return NULL;
+    if (flags & CMD_DENYOOM && session->executor->out_of_memory)
+        return EVICT_REFUSAL;
     bool writes = flags & (CMD_WRITE | CMD_MAY_REPLICATE);
     bool replica = conditions & CONDITION_REPLICA;
     if (conditions & CONDITION_AOF_FAILING && writes && !replica)
@@ -704,6 +707,7 @@ enum dispatch_result dispatch_run(struct executor *executor, struct request *req
         .first_key = request->first_key };
     bool asking = session->flags & SESSION_ASKING;
     enum dispatch_result result = DISPATCH_DONE;
+    evict_before_command(executor, session);
     if (!is_acceptable(request, session)) {
         call.refused = true;
     } else if (!call.slot) {

@@ -21,7 +21,7 @@ struct command_counter {
 };
 
 struct executor_counters {
-    _Atomic uint64_t commands, keyspace_hits, keyspace_misses, expired, connections_accepted,
+    _Atomic uint64_t commands, keyspace_hits, keyspace_misses, expired, evicted, connections_accepted,
         bytes_in, bytes_out, redirected, errors,
         changes; /* commands that changed something, for save points */
     _Atomic uint64_t reads, writes; /* of clients' sockets */
@@ -48,6 +48,7 @@ struct executor {
                                  in them */
     unsigned first_database;  /* of the first effect */
     bool in_transaction;      /* effects are gathered until EXEC is through */
+    bool out_of_memory;       /* see evict.h */
     bool holds_all_slots;     /* a transaction or script that needs them has locked every slot */
     bool wakes_others;        /* what made requests wait is over when this one is through */
     bool effects_muted;       /* a script wants its changes to be nobody else's */

@@ -1,6 +1,6 @@
 /* In which order INFO tells what. Programs that read INFO go by names, people by places: so both
  * are Redis's. A constant is told where the thing it counts does not exist here: nothing is forked,
- * nothing is evicted, and the AOF is written from the bytes that replicas are sent, too. */
+ * and the AOF is written from the bytes that replicas are sent, too. */
 #include "server/command/info_fields.h"
 
 struct field {
@@ -50,9 +50,9 @@ static const struct field memory[] = {
     { "used_memory_functions", "0" },
     { "used_memory_scripts", "0" },
     { "used_memory_scripts_human", "0B" },
-    { "maxmemory", "0" },
-    { "maxmemory_human", "0B" },
-    { "maxmemory_policy", "noeviction" },
+    { "maxmemory", NULL },
+    { "maxmemory_human", NULL },
+    { "maxmemory_policy", NULL },
     { "allocator_frag_ratio", NULL },
     { "allocator_frag_bytes", NULL },
     { "allocator_rss_ratio", NULL },
@@ -61,7 +61,7 @@ static const struct field memory[] = {
     { "rss_overhead_bytes", NULL },
     { "mem_fragmentation_ratio", NULL },
     { "mem_fragmentation_bytes", NULL },
-    { "mem_not_counted_for_evict", "0" },
+    { "mem_not_counted_for_evict", NULL },
     { "mem_replication_backlog", NULL },
     { "mem_total_replication_buffers", NULL },
     { "mem_clients_slaves", NULL },
@@ -141,10 +141,10 @@ static const struct field stats[] = {
     { "expired_stale_perc", NULL },
     { "expired_time_cap_reached_count", NULL },
     { "expire_cycle_cpu_milliseconds", NULL },
-    { "evicted_keys", "0" },
+    { "evicted_keys", NULL },
     { "evicted_clients", "0" },
-    { "total_eviction_exceeded_time", "0" },
-    { "current_eviction_exceeded_time", "0" },
+    { "total_eviction_exceeded_time", NULL },
+    { "current_eviction_exceeded_time", NULL },
     { "keyspace_hits", NULL },
     { "keyspace_misses", NULL },
     { "pubsub_channels", "0" },

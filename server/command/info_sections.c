@@ -10,6 +10,7 @@
 #include "server/command/command.h"
 #include "server/command/condition.h"
 #include "server/command/errorstats.h"
+#include "server/command/evict.h"
 #include "server/command/latency.h"
 #include "server/command/migrate_link.h"
 #include "server/command/stats.h"
@@ -214,6 +215,10 @@ static void tell_memory(struct buffer *out)
         "allocator_allocated:%zu\r\nallocator_active:%zu\r\nallocator_resident:%zu\r\n", usage.used,
         usage.active, usage.resident);
     tell_bytes(out, "total_system_memory", memory_usage_total());
+    tell_bytes(out, "maxmemory", (size_t)config_number(CONFIG_MAXMEMORY));
+    buffer_append_text(out, "maxmemory_policy:");
+    config_show(CONFIG_MAXMEMORY_POLICY, out);
+    buffer_printf(out, "\r\nmem_not_counted_for_evict:%zu\r\n", evict_not_counted());
     tell_ratio(out, "allocator_frag_ratio", "allocator_frag_bytes", usage.active, usage.used);
     tell_ratio(out, "allocator_rss_ratio", "allocator_rss_bytes", usage.resident, usage.active);
     tell_ratio(out, "rss_overhead_ratio", "rss_overhead_bytes", usage.rss, usage.resident);

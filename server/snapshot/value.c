@@ -1,6 +1,9 @@
 #include "server/snapshot/value.h"
 
 #include "common/number.h"
+#include "server/clock.h"
+#include "server/config.h"
+#include "server/store/access.h"
 #include <stdlib.h>
 
 static void write_string(struct rdb_writer *writer, const struct entry *entry)
@@ -59,9 +62,9 @@ void value_write_record(struct rdb_writer *writer, const struct entry *entry)
     struct rdb_key key = { entry_key(entry), entry_expiry(entry), RDB_NO_IDLE, RDB_NO_FREQ,
         value_type(entry) };
     int64_t policy = config_number(CONFIG_MAXMEMORY_POLICY);
-    if (policy & EVICT_LRU)
+    if (policy & CONFIG_EVICT_LRU)
         key.idle = access_idle_seconds(entry, clock_unix_ms());
-    else if (policy & EVICT_LFU)
+    else if (policy & CONFIG_EVICT_LFU)
         key.freq = (int)access_count(entry, clock_unix_ms());
     rdb_write_key(writer, &key);
     value_write(writer, entry);

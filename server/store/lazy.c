@@ -1,6 +1,7 @@
 #include "server/store/lazy.h"
 
 #include "common/memory.h"
+#include "server/memory_usage.h"
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -43,6 +44,7 @@ static void *run(void *arg)
         else
             table_free(&chore->table);
         free(chore);
+        memory_usage_note();
         pthread_mutex_lock(&mutex);
         pending -= count;
         freed += count;
