@@ -96,12 +96,19 @@ static void format_number(
 
 const struct config_kind config_kind_number = { 1, parse_number, format_number, write_quoted };
 
+/* Nothing at all is 0, as Redis has it. */
+static bool size_of(struct bytes word, int64_t *size)
+{
+    *size = 0;
+    return word.len == 0 || (number_parse_size(word, size) && *size >= 0);
+}
+
 static bool parse_size(const struct directive *row, const struct bytes *words, size_t count,
     struct config_value *value, struct error *error)
 {
     if (!one_word(count, error))
         return false;
-    if (!number_parse_size(words[0], &value->numbers[0]) || value->numbers[0] < 0)
+    if (!size_of(words[0], &value->numbers[0]))
         return error_set(error, "argument must be a memory value");
     return in_range(row, value->numbers[0], error);
 }
@@ -142,7 +149,7 @@ static bool parse_size_or_percent(const struct directive *row, const struct byte
         value->numbers[0] = -value->numbers[0];
         return true;
     }
-    if (!number_parse_size(digits, &value->numbers[0]) || value->numbers[0] < 0)
+    if (!size_of(digits, &value->numbers[0]))
         return error_set(error, "argument must be a memory or percent value");
     return in_range(row, value->numbers[0], error);
 }
@@ -238,8 +245,10 @@ static void format_choice(
     const struct directive *row, const struct config_value *value, struct buffer *out)
 {
     for (const struct config_choice *choice = row->choices; choice->name; choice++) {
-        if (choice->value == value->numbers[0])
-            buffer_append_text(out, choice->name);
+        if (choice->value == value->numbers[0]) {
+            buffer_append_text(out, choice->name); /* others may mean the same */
+            return;
+        }
     }
 }
 
@@ -307,7 +316,8 @@ const struct config_kind config_kind_output_limits = { CLASSES * LIMITS, parse_l
 
 /* In the order of the bits. */
 static const char event_letters[] = "KEg$lshzxetmdn";
-static const char events_of_a[] = "g$lshzxetd";
+static const char events_of_a[] = "g$lshzxetd", events_one_by_one[] = "g$lshzxetdn";
+static const char events_always[] = "KEm";
 
 static int64_t event_bit(char letter)
 {
@@ -344,13 +354,16 @@ static void format_events(
     const struct directive *row, const struct config_value *value, struct buffer *out)
 {
     int64_t all = event_bits(events_of_a), bits = value->numbers[0];
-    bool has_all = (bits & all) == all;
-    if (has_all)
-        buffer_append_char(out, 'A');
-    /* As Redis does: n is not shown beside A. */
-    for (const char *letter = has_all ? "KEm" : "g$lshzxetdnKEm"; *letter; letter++) {
-        if (bits & event_bit(*letter))
-            buffer_append_char(out, *letter);
+    const char *letters = events_one_by_one;
+    if ((bits & all) == all)
+        letters = "A"; /* Redis then leaves out n */
+    for (; *letters; letters++) {
+        if (*letters == 'A' || bits & event_bit(*letters))
+            buffer_append_char(out, *letters);
+    }
+    for (letters = events_always; *letters; letters++) {
+        if (bits & event_bit(*letters))
+            buffer_append_char(out, *letters);
     }
 }
 

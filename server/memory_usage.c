@@ -39,6 +39,15 @@ static bool ask_thread(int64_t *balance)
     return false;
 }
 
+void memory_usage_purge(void)
+{
+}
+
+bool memory_usage_print(struct buffer *out)
+{
+    return false;
+}
+
 const char *memory_usage_allocator(void)
 {
     return "sanitizer";
@@ -74,6 +83,25 @@ static bool ask_thread(int64_t *balance)
     if (!freed && mallctl("thread.deallocatedp", &freed, &size, NULL, 0) != 0)
         return false;
     *balance = (int64_t)(*allocated - *freed);
+    return true;
+}
+
+void memory_usage_purge(void)
+{
+    char name[64];
+    mallctl("thread.tcache.flush", NULL, NULL, NULL, 0);
+    snprintf(name, sizeof(name), "arena.%u.purge", (unsigned)MALLCTL_ARENAS_ALL);
+    mallctl(name, NULL, NULL, NULL, 0);
+}
+
+static void append_text(void *arg, const char *text)
+{
+    buffer_append_text(arg, text);
+}
+
+bool memory_usage_print(struct buffer *out)
+{
+    malloc_stats_print(append_text, out, NULL);
     return true;
 }
 

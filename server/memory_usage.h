@@ -2,6 +2,7 @@
 #ifndef SERVER_MEMORY_USAGE_H
 #define SERVER_MEMORY_USAGE_H
 
+#include "common/buffer.h"
 #include <stddef.h>
 
 /* All in bytes. What the allocator tells may be 100 ms old: asking it costs time. */
@@ -21,6 +22,10 @@ void memory_usage_read(struct memory_usage *usage);
 size_t memory_usage_estimate(size_t limit);
 /* The thread has allocated or freed much; others see it in their estimates. */
 void memory_usage_note(void);
+/* The allocator gives back what holds nothing; its own figures as text, false where it has none.
+ * Both may take their time. */
+void memory_usage_purge(void);
+bool memory_usage_print(struct buffer *out);
 size_t memory_usage_total(void);          /* of the machine */
 const char *memory_usage_allocator(void); /* "jemalloc-5.3.0", "libc" */
 

@@ -618,6 +618,14 @@ static bool is_for_listener(struct call *call)
     return true;
 }
 
+/* What is queued takes memory, too. */
+static bool must_not_queue(const struct call *call)
+{
+    return __builtin_expect(call->executor->out_of_memory, 0) && call->session->transaction &&
+           !(call->entry->command->flags & CMD_IN_MULTI) &&
+           strcmp(call->entry->name, "unwatch") != 0;
+}
+
 /* Asks what must be asked under the lock, and runs or queues. */
 static enum dispatch_result run_locked(struct call *call, size_t keys)
 {
@@ -626,6 +634,8 @@ static enum dispatch_result run_locked(struct call *call, size_t keys)
     if (call->refused)
         return DISPATCH_DONE;
     const char *why = refusal(session, flags_of(session, call->entry->command));
+    if (!why && must_not_queue(call))
+        why = EVICT_REFUSAL;
     if (__builtin_expect(why != NULL, 0)) {
         if (call->entry->command->flags & CMD_EXEC)
             abort_exec(call, why);

@@ -129,6 +129,7 @@ static bool parse_expiry(struct call *call, bool absolute, int64_t *expiry)
 /* Only what the policy of maxmemory keeps now. */
 static void set_access(const struct call *call, struct key *key, const struct restore_args *args)
 {
+    access_begin(key->entry, call->now);
     if (access_is_lfu() && args->freq >= 0)
         access_set_count(key->entry, call->now, (unsigned)args->freq);
     else if (!access_is_lfu() && args->idle >= 0)

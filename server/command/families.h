@@ -7,6 +7,12 @@
 #define COMMAND_FAMILIES(FAMILY) \
     FAMILY(bitfield_commands) \
     FAMILY(bitmap_commands) \
+    FAMILY(hyperloglog_commands) \
+    FAMILY(memory_commands) \
+    FAMILY(hash_commands) \
+    FAMILY(set_commands) \
+    FAMILY(transaction_commands) \
+    FAMILY(connection_commands) \
     FAMILY(client_commands) \
     FAMILY(cluster_commands) \
     FAMILY(command_commands) \

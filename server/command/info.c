@@ -44,14 +44,19 @@ void info_register(const char *section, info_fn *tell)
     tellers[teller_count++] = (struct teller){ section, tell };
 }
 
+void info_tell_section(const char *section, struct buffer *out)
+{
+    for (size_t i = 0; i < teller_count; i++) {
+        if (strcmp(tellers[i].section, section) == 0)
+            tellers[i].tell(out);
+    }
+    info_tell_own(section, out);
+}
+
 static void append_section(struct buffer *out, const struct section *section)
 {
     struct buffer told = { 0 };
-    for (size_t i = 0; i < teller_count; i++) {
-        if (strcmp(tellers[i].section, section->name) == 0)
-            tellers[i].tell(&told);
-    }
-    info_tell_own(section->name, &told);
+    info_tell_section(section->name, &told);
     buffer_printf(out, "%s# %s\r\n", out->len ? "\r\n" : "", section->title);
     info_append_ordered(out, section->name, buffer_bytes(&told));
     buffer_free(&told);

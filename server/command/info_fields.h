@@ -12,6 +12,9 @@ void info_append_ordered(struct buffer *out, const char *section, struct bytes t
 /* The value of the field in these lines; false: it is not there. */
 bool info_find(struct bytes lines, const char *name, struct bytes *value);
 
+/* All that INFO has for the section, as lines in any order; fields that are constants are missing. */
+void info_tell_section(const char *section, struct buffer *out);
+
 /* Tells what every server can of the section, into *out, behind what other modules have told there
  * already (info_sections.c). */
 void info_tell_own(const char *section, struct buffer *out);
