@@ -30,7 +30,8 @@
 
 enum {
     POOL = 16,
-    BUCKET = 64,            /* entries of one bucket that are looked at, at most */
+    BUCKET = 64, /* entries of one bucket that are looked at, at most */
+    LOOKS_FEW = SLOT_COUNT / 8,
     LOOKS = 4 * SLOT_COUNT, /* slots and buckets that one search passes at most */
     TRIES = 64,             /* candidates that turn out to be gone before the search is given up */
     CLOCK_EVERY = 16,       /* evictions between two looks at the clock */
@@ -172,14 +173,6 @@ static uint64_t candidates(const struct store *store, unsigned database, int64_t
     return count > 0 ? (uint64_t)count : 0;
 }
 
-static void next_slot(struct evictor *evictor, const struct store *store)
-{
-    if (++evictor->slot < SLOT_COUNT)
-        return;
-    evictor->slot = 0;
-    evictor->database = (evictor->database + 1) % store_databases(store);
-}
-
 /* Looks at keys from a random place of the slot on until so many fit; the slot is locked. */
 static void sample_slot(struct sample *sample, size_t wanted)
 {
@@ -193,6 +186,46 @@ static void sample_slot(struct sample *sample, size_t wanted)
         at = table_scan(&sample->slot->table, at, 1, look, sample);
 }
 
+/* How many keys there are to choose from in the database where the walk is, or in the next one that
+ * has any; no more is passed over than one way round. */
+static uint64_t enter_database(struct evictor *evictor, const struct store *store, int64_t policy)
+{
+    uint64_t count = candidates(store, evictor->database, policy);
+    for (unsigned i = 1; count == 0 && i < store_databases(store); i++) {
+        evictor->slot = 0;
+        evictor->database = (evictor->database + 1) % store_databases(store);
+        count = candidates(store, evictor->database, policy);
+    }
+    if (evictor->skip >= count)
+        evictor->skip = count ? evictor->skip % count : 0;
+    return count;
+}
+
+/* Looks into the slot where the walk is, and moves on when it is through with it. */
+static void visit_slot(struct sample *sample, uint64_t mean, size_t wanted)
+{
+    struct evictor *evictor = sample->evictor;
+    struct slot *slot = sample->slot;
+    if (!slot_lock_try(&slot->lock)) {
+        evictor->slot++;
+        return;
+    }
+    uint64_t weight = slot->in_transit ? 0 : weight_of(slot, sample->policy);
+    if (evictor->skip < weight) {
+        size_t before = sample->fit;
+        sample->seen = 0;
+        sample_slot(sample, wanted);
+        /* So many keys stand for as many others, which are passed over. */
+        size_t got = sample->fit > before ? sample->fit - before : 1;
+        evictor->skip += (mean + draw(evictor) % mean) * got;
+    }
+    slot_lock_release(&slot->lock);
+    if (evictor->skip < weight)
+        return;
+    evictor->skip -= weight;
+    evictor->slot++;
+}
+
 /* Gives the pool some more candidates; false: a long search has found none. */
 static bool sample(struct evictor *evictor, struct executor *executor, int64_t policy)
 {
@@ -203,27 +236,17 @@ static bool sample(struct evictor *evictor, struct executor *executor, int64_t p
     size_t wanted = (size_t)config_number(CONFIG_MAXMEMORY_SAMPLES);
     if (wanted > BUCKET)
         wanted = BUCKET;
-    for (unsigned looks = 0; looks < LOOKS && sample.fit < wanted; looks++) {
-        sample.seen = 0;
+    uint64_t count = enter_database(evictor, store, policy);
+    for (unsigned looks = 0; looks < LOOKS && sample.fit < wanted && count > 0; looks++) {
+        if (looks > LOOKS_FEW && sample.fit > 0)
+            break; /* there are so few that one is as good as another */
         sample.database = evictor->database;
-        uint64_t mean = candidates(store, evictor->database, policy) / SLOT_COUNT + 1;
-        struct slot *slot = sample.slot = store_slot(store, evictor->database, evictor->slot);
-        bool locked = slot_lock_try(&slot->lock);
-        uint64_t weight = locked && !slot->in_transit ? weight_of(slot, policy) : 0;
-        bool here = evictor->skip < weight;
-        if (here) {
-            sample_slot(&sample, wanted);
-            /* What a bucket gave stands for as many keys, and so does the way to the next. */
-            evictor->skip += (mean + draw(evictor) % mean) * (sample.seen ? sample.seen : 1);
-        } else {
-            evictor->skip -= weight;
-        }
-        if (locked)
-            slot_lock_release(&slot->lock);
-        if (!here || evictor->skip >= weight) {
-            if (here)
-                evictor->skip -= weight;
-            next_slot(evictor, store);
+        sample.slot = store_slot(store, evictor->database, evictor->slot);
+        visit_slot(&sample, count / SLOT_COUNT + 1, wanted);
+        if (evictor->slot == SLOT_COUNT) {
+            evictor->slot = 0;
+            evictor->database = (evictor->database + 1) % store_databases(store);
+            count = enter_database(evictor, store, policy);
         }
     }
     return sample.fit > 0;

@@ -2,7 +2,7 @@
 
 #include <stdatomic.h>
 
-enum { COUNT_BITS = 8, COUNT_FIRST = 5, MINUTE_MASK = 0xffff, MS_A_MINUTE = 60 * 1000 };
+enum { COUNT_BITS = 8, COUNT_FIRST = 5, MINUTE_MASK = 0xffff, AHEAD_MAX = 10, MS_A_MINUTE = 60 * 1000 };
 
 /* Written when the configuration changes, read by all. */
 static _Atomic bool is_lfu;
@@ -69,7 +69,9 @@ void access_set_count(struct entry *entry, int64_t now, unsigned count)
 
 int64_t access_idle_seconds(const struct entry *entry, int64_t now)
 {
-    return (second_of(now) - entry->access) & ACCESS_MASK;
+    /* Another thread may have used it by a clock that is a moment ahead. */
+    uint32_t idle = (second_of(now) - entry->access) & ACCESS_MASK;
+    return idle > ACCESS_MASK - AHEAD_MAX ? 0 : idle;
 }
 
 void access_set_idle(struct entry *entry, int64_t now, int64_t seconds)

@@ -1,0 +1,260 @@
+/* maxmemory: the limit holds, what is used much stays, nothing goes where nothing may, replicas
+ * follow, and what is known of the use of keys goes with them to the disk. */
+#include "tests/support/file.h"
+#include "tests/support/node.h"
+#include "tests/support/scratch.h"
+#include "tests/support/wait.h"
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+
+TestSuite(eviction, .init = nodes_begin, .fini = nodes_end, .timeout = 120);
+
+enum {
+    KEYS = 20000,
+    LOOKUPS = 60000,
+    BATCH = 100,
+    ROOM = 3 * 1024 * 1024,   /* for a good third of the keys */
+    SLACK = 768 * 1024,       /* what a limit may be passed by: threads keep some to themselves */
+    VALUE = 300,
+};
+
+static const char *const evicting[] = { "allkeys-lru", "allkeys-lfu", "allkeys-random",
+    "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl" };
+
+/* Sums of the weights 1 / rank^0.9 up to each key. */
+static double *zipf_sums(void)
+{
+    double *sums = malloc(KEYS * sizeof(*sums)), sum = 0;
+    for (int i = 0; i < KEYS; i++)
+        sums[i] = sum += 1 / pow(i + 1, 0.9);
+    return sums;
+}
+
+static int zipf_draw(const double *sums, unsigned *state)
+{
+    double wanted = rand_r(state) / (double)RAND_MAX * sums[KEYS - 1];
+    int low = 0, high = KEYS - 1;
+    while (low < high) {
+        int middle = (low + high) / 2;
+        if (sums[middle] < wanted)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct outcome {
+    int hits, refused;
+    int64_t over; /* the most that used_memory was above the limit */
+};
+
+/* A cache in use: looked up, and filled where it lacks. The same trace for every server. */
+static struct outcome run_cache(struct node *node, const char *policy)
+{
+    struct outcome outcome = { 0 };
+    struct client *client = node_client(node);
+    bool timed = strncmp(policy, "volatile", 8) == 0;
+    double *sums = zipf_sums();
+    unsigned state = 12345;
+    int64_t limit = node_info_number(node, "used_memory") + ROOM;
+    node_expect(node, "OK", "CONFIG SET maxmemory-policy %s", policy);
+    node_expect(node, "OK", "CONFIG SET maxmemory %lld", (long long)limit);
+    char *value = scratch_printf("%*s", VALUE, "v");
+    for (int done = 0; done < LOOKUPS; done += BATCH) {
+        int keys[BATCH], missed = 0;
+        for (int i = 0; i < BATCH; i++) {
+            keys[i] = zipf_draw(sums, &state);
+            client_queue(client, "GET key:%d", keys[i]);
+        }
+        for (int i = 0; i < BATCH; i++) {
+            redisReply *reply = client_next(client);
+            if (reply->type == REDIS_REPLY_NIL)
+                keys[missed++] = keys[i];
+            else
+                outcome.hits += done > LOOKUPS / 3;
+            freeReplyObject(reply);
+        }
+        for (int i = 0; i < missed; i++)
+            client_queue(client, timed ? "SET key:%d %s EX %d" : "SET key:%d %s", keys[i], value,
+                10000 + keys[i] % 1000);
+        for (int i = 0; i < missed; i++) {
+            redisReply *reply = client_next(client);
+            outcome.refused += reply->type == REDIS_REPLY_ERROR;
+            freeReplyObject(reply);
+        }
+        int64_t over = node_info_number(node, "used_memory") - limit;
+        outcome.over = over > outcome.over ? over : outcome.over;
+    }
+    free(sums);
+    return outcome;
+}
+
+static void compare_with_redis(const char *policy)
+{
+    struct node *redis = node_start_program("redis-server", "%s", "");
+    struct node *node = node_start("io-threads 2\n");
+    struct outcome theirs = run_cache(redis, policy), ours = run_cache(node, policy);
+    fprintf(stderr, "%s: %d hits, redis-server %d; at most %lld bytes above the limit\n", policy,
+        ours.hits, theirs.hits, (long long)ours.over);
+    cr_expect_geq(ours.hits, theirs.hits * 0.95, "%s: %d hits to %d", policy, ours.hits,
+        theirs.hits);
+    cr_expect_eq(ours.refused, 0, "%s refuses", policy);
+    cr_expect_leq(ours.over, SLACK, "%s: %lld bytes above the limit", policy,
+        (long long)ours.over);
+    cr_expect_gt(node_info_number(node, "evicted_keys"), 0);
+}
+
+Test(eviction, allkeys_policies_keep_the_limit_and_the_hot_keys)
+{
+    for (int i = 0; i < 3; i++)
+        compare_with_redis(evicting[i]);
+}
+
+Test(eviction, volatile_policies_keep_the_limit_and_the_hot_keys)
+{
+    for (int i = 3; i < 7; i++)
+        compare_with_redis(evicting[i]);
+}
+
+/* Sets keys until one is refused; gives how many were taken. */
+static int fill(struct node *node, const char *prefix, const char *more)
+{
+    char *value = scratch_printf("%*s", VALUE, "v");
+    int taken = 0;
+    for (; taken < 100000; taken++) {
+        const char *reply = node_text(node, "SET %s%d %s%s", prefix, taken, value, more);
+        if (strcmp(reply, "OK") != 0) {
+            cr_expect_str_eq(
+                reply, "-OOM command not allowed when used memory > 'maxmemory'.");
+            break;
+        }
+    }
+    return taken;
+}
+
+static void limit(struct node *node, const char *policy)
+{
+    int64_t used = node_info_number(node, "used_memory");
+    node_expect(node, "OK", "CONFIG SET maxmemory %lld maxmemory-policy %s",
+        (long long)used + ROOM, policy);
+}
+
+Test(eviction, nothing_goes_where_nothing_may)
+{
+    struct node *node = node_start("%s", "");
+    limit(node, "noeviction");
+    int taken = fill(node, "k", "");
+    cr_assert(taken > 1000 && taken < 100000, "%d keys were taken", taken);
+    cr_expect_eq(node_info_number(node, "evicted_keys"), 0);
+    cr_expect_eq(node_integer(node, "DBSIZE"), taken);
+    node_expect(node, "1", "DEL k0");
+    node_expect(node, "1", "EXISTS k1");
+    wait_until(10000, node_info_number(node, "current_eviction_exceeded_time") > 0);
+    node_expect(node, "OK", "CONFIG SET maxmemory 0");
+    node_expect(node, "OK", "SET k0 v");
+    cr_expect_eq(node_info_number(node, "current_eviction_exceeded_time"), 0);
+    cr_expect_gt(node_info_number(node, "total_eviction_exceeded_time"), 0);
+}
+
+/* Keys without an expiry are not for volatile-*. */
+Test(eviction, volatile_policies_leave_what_stays)
+{
+    struct node *node = node_start("%s", "");
+    const char *value = scratch_printf("%*s", VALUE, "v");
+    for (int i = 0; i < 500; i++)
+        node_expect(node, "OK", "SET stays%d %d", i, i);
+    limit(node, "volatile-lru");
+    for (int i = 0; i < 20000; i++)
+        node_expect(node, "OK", "SET goes%d %s EX 1000", i, value);
+    cr_expect_gt(node_info_number(node, "evicted_keys"), 5000);
+    for (int i = 0; i < 500; i++)
+        node_expect(node, scratch_printf("%d", i), "GET stays%d", i);
+    int taken = fill(node, "full", "");
+    cr_expect_lt(taken, 100000, "with nothing left that may go it must refuse");
+}
+
+/* All keys in one slot, and but a few in all slots. */
+Test(eviction, one_slot_or_few_keys)
+{
+    struct node *node = node_start("%s", "");
+    const char *value = scratch_printf("%*s", VALUE, "v");
+    limit(node, "allkeys-lru");
+    for (int i = 0; i < 20000; i++)
+        node_expect(node, "OK", "SET {one}%d %s", i, value);
+    cr_expect_gt(node_info_number(node, "evicted_keys"), 5000);
+    node_expect(node, "OK", "FLUSHALL");
+    const char *large = scratch_printf("%*s", 200000, "v");
+    for (int i = 0; i < 200; i++)
+        node_expect(node, "OK", "SET few%d %s", i, large);
+    int64_t left = node_integer(node, "DBSIZE");
+    cr_expect(left > 5 && left < 40, "%lld large keys are left", (long long)left);
+}
+
+/* A limit that is lowered is reached without any command. */
+Test(eviction, a_lowered_limit_is_reached)
+{
+    struct node *node = node_start("maxmemory-policy allkeys-random\n");
+    const char *value = scratch_printf("%*s", VALUE, "v");
+    int64_t empty = node_info_number(node, "used_memory");
+    for (int i = 0; i < 20000; i++)
+        node_expect(node, "OK", "SET k%d %s", i, value);
+    int64_t goal = empty + ROOM / 2;
+    node_expect(node, "OK", "CONFIG SET maxmemory %lld", (long long)goal);
+    wait_until(20000, node_info_number(node, "used_memory") <= goal + SLACK);
+    cr_expect_gt(node_integer(node, "DBSIZE"), 100);
+}
+
+Test(eviction, replicas_follow)
+{
+    struct node *primary = node_start("%s", "");
+    struct node *replica = node_start("%s", "");
+    node_expect(replica, "OK", "REPLICAOF 127.0.0.1 %d", node_port(primary));
+    const char *value = scratch_printf("%*s", VALUE, "v");
+    wait_until(20000, node_in_sync(replica, primary));
+    node_expect(replica, "OK", "CONFIG SET maxmemory 1 maxmemory-policy allkeys-lru");
+    limit(primary, "allkeys-lru");
+    for (int i = 0; i < 20000; i++)
+        node_expect(primary, "OK", "SET k%d %s", i, value);
+    /* Comparing takes memory as well, and shall evict no more. */
+    node_expect(primary, "OK", "CONFIG SET maxmemory 0");
+    wait_until(20000, node_in_sync(replica, primary));
+    cr_expect_gt(node_info_number(primary, "evicted_keys"), 5000);
+    cr_expect_eq(node_info_number(replica, "evicted_keys"), 0);
+    cr_expect(node_same_data(primary, replica));
+}
+
+/* RDB files carry what the policy keeps, from and to redis-server. */
+static void carry(struct node *from, struct node *to, const char *policy, const char *option,
+    int64_t value, const char *question)
+{
+    node_add_config(to, "maxmemory-policy %s\n", policy);
+    node_expect(from, "OK", "CONFIG SET maxmemory-policy %s", policy);
+    node_expect(from, "OK", "SET source v");
+    redisReply *dump = client_ask(node_client(from), "DUMP source");
+    redisReply *ok = client_ask(node_client(from), "RESTORE k 0 %b %s %lld", dump->str, dump->len,
+        option, (long long)value);
+    cr_assert_eq(ok->type, REDIS_REPLY_STATUS, "%s", reply_text(ok));
+    freeReplyObject(dump);
+    freeReplyObject(ok);
+    node_expect(from, "OK", "SAVE");
+    file_copy(node_path(from, "dump.rdb"), node_path(to, "dump.rdb"));
+    node_launch(to);
+    int64_t got = node_integer(to, "OBJECT %s k", question);
+    cr_expect(llabs(got - value) <= 5, "%s to %s: %s is %lld, not %lld", node_program(from),
+        node_program(to), question, (long long)got, (long long)value);
+}
+
+Test(eviction, files_carry_idle_times_and_frequencies)
+{
+    static const char *const programs[][2] = { { NULL, "redis-server" }, { "redis-server", NULL },
+        { NULL, NULL } };
+    for (size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++) {
+        carry(node_start_program(programs[i][0], "%s", ""),
+            node_prepare_program(programs[i][1], "%s", " "), "allkeys-lru", "IDLETIME", 5000,
+            "IDLETIME");
+        carry(node_start_program(programs[i][0], "%s", ""),
+            node_prepare_program(programs[i][1], "%s", " "), "volatile-lfu", "FREQ", 200, "FREQ");
+    }
+}
