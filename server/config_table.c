@@ -191,9 +191,6 @@ static bool apply_hz(const struct directive *row, struct error *error)
     return true;
 }
 
-/* Of directives that every redis.conf has, and of which there is but one way here. */
-static const struct config_choice only_no[] = { { "no", 0 }, { NULL, 0 } };
-static const struct config_choice only_yes[] = { { "yes", 1 }, { NULL, 0 } };
 static const struct config_choice log_levels[] = { { "debug", LOG_DEBUG },
     { "verbose", LOG_VERBOSE }, { "notice", LOG_NOTICE }, { "warning", LOG_WARNING }, { NULL, 0 } };
 static const struct config_choice fsync_policies[] = { { "everysec", AOF_FSYNC_EVERYSEC },
@@ -371,7 +368,7 @@ const struct directive config_directives[] = {
     NUMBER("maxmemory-samples", NULL, MAXMEMORY_SAMPLES, 0, 1, INT, "5"),
     NUMBER("min-replicas-max-lag", "min-slaves-max-lag", MIN_REPLICAS_MAX_LAG, 0, 0, INT, "10"),
     NUMBER("min-replicas-to-write", "min-slaves-to-write", MIN_REPLICAS_TO_WRITE, 0, 0, INT, "0"),
-    CHOICE("no-appendfsync-on-rewrite", NO_APPENDFSYNC_ON_REWRITE, 0, "no", only_no, NULL),
+    BOOL("no-appendfsync-on-rewrite", NULL, NO_APPENDFSYNC_ON_REWRITE, IDLE, "no"),
     { "notify-keyspace-events", NULL, &config_kind_events, CONFIG_NOTIFY_KEYSPACE_EVENTS, HOOK, 0, 0, "", NULL, NULL, NULL, NULL },
     CHOICE("oom-score-adj", OOM_SCORE_ADJ, IDLE, "no", oom_score_adj, NULL),
     WORDS("oom-score-adj-values", NULL, OOM_SCORE_ADJ_VALUES, IDLE, "0 200 800", words, check_oom_values),
@@ -389,7 +386,7 @@ const struct directive config_directives[] = {
     NUMBER("repl-backlog-ttl", NULL, REPL_BACKLOG_TTL, 0, 0, ANY, "3600"),
     BOOL("repl-disable-tcp-nodelay", NULL, REPL_DISABLE_TCP_NODELAY, 0, "no"),
     CHOICE("repl-diskless-load", REPL_DISKLESS_LOAD, IDLE, "disabled", diskless_load, NULL),
-    CHOICE("repl-diskless-sync", REPL_DISKLESS_SYNC, 0, "yes", only_yes, NULL),
+    BOOL("repl-diskless-sync", NULL, REPL_DISKLESS_SYNC, IDLE, "yes"),
     NUMBER("repl-diskless-sync-delay", NULL, REPL_DISKLESS_SYNC_DELAY, 0, 0, INT, "0"),
     NUMBER("repl-diskless-sync-max-replicas", NULL, REPL_DISKLESS_SYNC_MAX_REPLICAS, IDLE, 0, INT, "0"),
     NUMBER("repl-ping-replica-period", "repl-ping-slave-period", REPL_PING_REPLICA_PERIOD, 0, 1,
