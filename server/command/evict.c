@@ -34,6 +34,7 @@ enum {
     LOOKS_FEW = SLOT_COUNT / 8,
     LOOKS = 4 * SLOT_COUNT, /* slots and buckets that one search passes at most */
     TRIES = 64,             /* candidates that turn out to be gone before the search is given up */
+    TICK_US = 10000,        /* of each 100 ms, without commands */
     CLOCK_EVERY = 16,       /* evictions between two looks at the clock */
 };
 
@@ -424,9 +425,14 @@ static void tick(struct executor *executor, unsigned worker, unsigned workers)
 {
     if (!(condition_all() & CONDITION_MAXMEMORY))
         return;
-    turn_begin(executor->turn);
-    evict_make_room(executor, NULL);
-    turn_end(executor->turn);
+    int64_t start = clock_monotonic_us();
+    bool more;
+    do {
+        turn_begin(executor->turn); /* a short one each: whoever stops all turns waits for it */
+        evict_make_room(executor, NULL);
+        more = !executor->out_of_memory && may_evict() && excess() > 0;
+        turn_end(executor->turn);
+    } while (more && clock_monotonic_us() - start < TICK_US);
     journal_wake(executor->journal);
 }
 
