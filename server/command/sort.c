@@ -13,6 +13,7 @@
 #include "server/command/rows.h"
 #include "server/command/sort_items.h"
 #include "server/command/transit.h"
+#include "server/command/zset_key.h"
 
 #include "common/memory.h"
 #include "common/number.h"
@@ -164,6 +165,17 @@ static void settle_order(const struct entry *entry, struct sort_args *args)
     args->alpha = true;
 }
 
+/* A sorted set that is sorted becomes a large one, as OBJECT ENCODING shows with redis-server. */
+static void settle_encoding(struct call *call, struct key *key)
+{
+    if (!key->entry || key->entry->type != TYPE_ZSET || key->entry->encoding != ENCODING_LISTPACK)
+        return;
+    struct zset zset = zset_key_begin(call, key);
+    zset_enlarge(&zset);
+    entry_set_value(key->entry, zset.value);
+    key->entry->encoding = zset.encoding;
+}
+
 /* All slots that are needed are locked. */
 static void sort_locked(struct call *call, struct sort_args *args)
 {
@@ -176,6 +188,7 @@ static void sort_locked(struct call *call, struct sort_args *args)
         return;
     }
     settle_order(key.entry, args);
+    settle_encoding(call, &key);
     sort_items_load(&items, key.entry, args, &first, &count);
     struct order order = { args, args->store > 0 };
     bool ok = args->unsorted || find_keys(call, &items, args);

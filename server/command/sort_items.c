@@ -5,6 +5,7 @@
 #include "server/type/hash.h"
 #include "server/type/list.h"
 #include "server/type/set.h"
+#include "server/type/zset.h"
 #include <stdlib.h>
 
 enum { BLOCK = 32 * 1024 };
@@ -97,6 +98,25 @@ static size_t count_set(const struct entry *entry)
     return set_count(&set);
 }
 
+static void load_zset(
+    struct sort_items *items, const struct entry *entry, size_t first, size_t count, bool backwards)
+{
+    struct zset zset = { entry->encoding, entry_value(entry) };
+    struct zset_cursor cursor;
+    struct zset_element element;
+    size_t all = zset_count(&zset);
+    if (first >= all)
+        return;
+    zset_walk(&zset, backwards ? all - 1 - first : first, backwards, &cursor);
+    for (; count > 0 && zset_next(&cursor, &element); count--)
+        add(items, element.member);
+}
+
+static size_t count_zset(const struct entry *entry)
+{
+    return zset_count(&(struct zset){ entry->encoding, entry_value(entry) });
+}
+
 /* The types that can be sorted. */
 static const struct source {
     bool has_order; /* of its own: `load` takes `count` elements from `first` on, or from the end
@@ -107,6 +127,7 @@ static const struct source {
 } sources[TYPE_COUNT] = {
     [TYPE_LIST] = { true, count_list, load_list },
     [TYPE_SET] = { false, count_set, load_set },
+    [TYPE_ZSET] = { true, count_zset, load_zset },
 };
 
 bool sort_takes(const struct entry *entry)
