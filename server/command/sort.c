@@ -274,8 +274,9 @@ static bool are_among(const struct wanted *wanted, const struct wanted *locked)
     return true;
 }
 
-/* From the locks of the own keys to those of all that is needed. */
-static void lock_others(struct call *call, const struct sort_args *args, struct wanted *locked)
+/* From the locks of the own keys to those of all that is needed. False, with nothing locked: a script
+ * has one of them and takes long. */
+static bool lock_others(struct call *call, const struct sort_args *args, struct wanted *locked)
 {
     enum { TRIES = 3, MANY = 4096 };
     for (int i = 0; i < TRIES; i++) {
@@ -284,7 +285,7 @@ static void lock_others(struct call *call, const struct sort_args *args, struct 
         want_others(call, args, &wanted);
         if (are_among(&wanted, locked)) {
             free(wanted.slots);
-            return;
+            return true;
         }
         store_unlock_many(locked->slots, locked->count);
         free(locked->slots);
@@ -294,8 +295,12 @@ static void lock_others(struct call *call, const struct sort_args *args, struct 
                 want(locked, store_slot(call->store, call->database, slot));
             i = TRIES;
         }
-        locked->count = store_lock_many(locked->slots, locked->count);
+        if (!store_enter_many(locked->slots, &locked->count)) {
+            locked->count = 0;
+            return false;
+        }
     }
+    return true;
 }
 
 static void sort_with_patterns(struct call *call, struct sort_args *args)
@@ -311,8 +316,7 @@ static void sort_with_patterns(struct call *call, struct sort_args *args)
     qsort(locked.slots, locked.count, sizeof(*locked.slots), compare_slots);
     if (locked.count == 2 && locked.slots[0] == locked.slots[1])
         locked.count = 1;
-    lock_others(call, args, &locked);
-    if (transit_any() && transit_blocks(call)) {
+    if (!lock_others(call, args, &locked) || (transit_any() && transit_blocks(call))) {
         call->retry = true;
     } else {
         sort_locked(call, args);
