@@ -379,3 +379,25 @@ Test(cluster_message, a_host_name_and_a_shard_go_out_and_come_in)
         buffer_free(&bytes);
     }
 }
+
+Test(cluster_message, a_light_header_is_written_as_it_is_read)
+{
+    struct message message = { .type = MESSAGE_PUBLISHSHARD,
+        .light = true,
+        .channel = BYTES("channel"),
+        .payload = BYTES("payload") };
+    struct buffer out = { 0 };
+    message_encode(&message, &out);
+    cr_assert_eq(out.len, MESSAGE_LIGHT_HEADER_SIZE + 8 + 14);
+    size_t len;
+    cr_expect_eq(message_frame(out.data, out.len, &len), MESSAGE_FRAME_OK);
+    cr_expect_eq(len, out.len);
+    struct message read;
+    struct error error;
+    cr_assert(message_decode(out.data, out.len, &read, &error), "%s", error.text);
+    cr_expect(read.light);
+    cr_expect_eq(read.type, MESSAGE_PUBLISHSHARD);
+    cr_expect(bytes_equal(read.channel, message.channel));
+    cr_expect(bytes_equal(read.payload, message.payload));
+    buffer_free(&out);
+}
