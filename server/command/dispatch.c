@@ -448,7 +448,7 @@ void dispatch_call(struct call *call)
     latency_note(call, ticks);
     if (__builtin_expect(call->session->flags & SESSION_TRACKING, 0) &&
         call->entry->command->flags & CMD_READONLY)
-        tracking_remember(call);
+        tracking_remember(call->session, call);
     monitor_note(call);
     call->session->last_command = call->entry->id + 1;
 }

@@ -73,12 +73,9 @@ static void append_origin(struct buffer *out, const struct session *session)
         buffer_printf(out, "[%u %s]", session->database, session->peer);
 }
 
-void monitor_send(const struct call *call)
+static void send_line(const struct call *call)
 {
     const struct session *session = call->session;
-    if (call->entry->command->flags & (CMD_SKIP_MONITOR | CMD_ADMIN) ||
-        session->flags & SESSION_LOADER || call->waiter) /* shown when it began to wait */
-        return;
     push_set workers;
     size_t subscribers;
     struct topic *topic = topic_find(TOPIC_MONITOR, no_name, &workers, &subscribers);
@@ -104,6 +101,20 @@ void monitor_send(const struct call *call)
     memcpy(line->text->data, out.data, out.len);
     buffer_free(&out);
     push_later(call->executor, &line->push, workers);
+}
+
+void monitor_send(const struct call *call)
+{
+    bool hidden = call->entry->command->flags & (CMD_SKIP_MONITOR | CMD_ADMIN) ||
+                  call->session->flags & SESSION_LOADER;
+    if (!hidden && !call->waiter) /* one that waits was shown when it began to */
+        send_line(call);
+}
+
+void monitor_send_script(const struct call *call)
+{
+    if (!(call->session->flags & SESSION_LOADER))
+        send_line(call);
 }
 
 /* ---- The command ---- */

@@ -16,6 +16,8 @@
  * the midst of Lua: all commands but those of its slots, those that go over all slots, and scripts.
  * As long as it has not written, its turn ends meanwhile, so that others can stop all turns; once
  * it has, it cannot be killed, and they must wait. */
+#include "server/command/monitor.h"
+#include "server/command/tracking.h"
 #include "server/command/script_run.h"
 
 #include "common/memory.h"
@@ -459,6 +461,9 @@ static struct reply *call_command(
         return NULL;
     }
     dispatch_call(&nested);
+    if (outer->session->flags & SESSION_TRACKING &&
+        nested.entry->command->flags & CMD_READONLY)
+        tracking_remember(outer->session, &nested);
     return &session->reply;
 }
 
@@ -584,6 +589,7 @@ void script_run(struct call *call, const struct script_order *order)
         reply_error(call->reply, "%s", why);
         return;
     }
+    monitor_note_script(call);
     struct executor *executor = call->executor;
     struct scripts *scripts = scripts_of(executor);
     int64_t now = clock_monotonic_us();

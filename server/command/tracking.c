@@ -363,10 +363,9 @@ static void free_shrink(struct push *push)
     free(push);
 }
 
-void tracking_remember(const struct call *call)
+void tracking_remember(const struct session *session, const struct call *call)
 {
     enum { FEW = 16 };
-    const struct session *session = call->session;
     unsigned flags = session->tracking->flags;
     bool caching = flags & TRACKING_CACHING;
     if (flags & TRACKING_BCAST || (flags & TRACKING_OPTIN && !caching) ||

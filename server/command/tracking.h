@@ -50,8 +50,9 @@ static inline void tracking_touch(struct executor *executor, uint64_t by, struct
  * then no slot is locked. */
 void tracking_flush(struct executor *executor);
 
-/* The session, which tracks, has run a command that only reads; its slots are still locked. */
-void tracking_remember(const struct call *call);
+/* The session, which tracks, has run a command that only reads, itself or by a script; the slots are
+ * still locked. */
+void tracking_remember(const struct session *session, const struct call *call);
 /* CLIENT CACHING is good for one command, or one transaction: this one is over. */
 void tracking_command_over(struct session *session, const struct command_entry *entry);
 
