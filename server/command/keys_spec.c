@@ -25,7 +25,7 @@ static int behind_word(const struct key_spec *spec, const struct bytes *argv, in
         else if (bytes_is(argv[i], "GET") || bytes_is(argv[i], "BY"))
             i++;
         else if (bytes_is(argv[i], spec->keyword) && i + 1 < argc)
-            found = i + 1;
+            found = ++i; /* the name may be such a word, too */
     }
     return found;
 }
