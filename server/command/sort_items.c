@@ -98,23 +98,28 @@ static size_t count_set(const struct entry *entry)
     return set_count(&set);
 }
 
-static void load_zset(
-    struct sort_items *items, const struct entry *entry, size_t first, size_t count, bool backwards)
+static struct zset zset_of(const struct entry *entry)
 {
-    struct zset zset = { entry->encoding, entry_value(entry) };
-    struct zset_cursor cursor;
-    struct zset_element element;
-    size_t all = zset_count(&zset);
-    if (first >= all)
-        return;
-    zset_walk(&zset, backwards ? all - 1 - first : first, backwards, &cursor);
-    for (; count > 0 && zset_next(&cursor, &element); count--)
-        add(items, element.member);
+    return (struct zset){ entry->encoding, entry_value(entry) };
 }
 
 static size_t count_zset(const struct entry *entry)
 {
-    return zset_count(&(struct zset){ entry->encoding, entry_value(entry) });
+    struct zset zset = zset_of(entry);
+    return zset_count(&zset);
+}
+
+static void load_zset(struct sort_items *items, const struct entry *entry, size_t first,
+    size_t count, bool backwards)
+{
+    struct zset zset = zset_of(entry);
+    struct zset_cursor cursor;
+    struct zset_element element;
+    if (count == 0)
+        return;
+    zset_walk(&zset, backwards ? zset_count(&zset) - 1 - first : first, backwards, &cursor);
+    for (; count > 0 && zset_next(&cursor, &element); count--)
+        add(items, element.member);
 }
 
 /* The types that can be sorted. */
