@@ -109,8 +109,8 @@ static size_t count_zset(const struct entry *entry)
     return zset_count(&zset);
 }
 
-static void load_zset(struct sort_items *items, const struct entry *entry, size_t first,
-    size_t count, bool backwards)
+static void load_zset(
+    struct sort_items *items, const struct entry *entry, size_t first, size_t count, bool backwards)
 {
     struct zset zset = zset_of(entry);
     struct zset_cursor cursor;
