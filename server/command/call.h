@@ -26,8 +26,11 @@ struct call {
     bool effects_replaced; /* call_effect was said: the request itself is not journaled */
     bool no_effect;        /* call_no_effect was said */
     bool in_exec;          /* one of the commands of a transaction */
+    bool may_answer_late;  /* in_exec, and its answer may have a gap */
     bool retry;            /* set by EXEC: it has not begun, a key is in transit */
     bool refused;          /* not begun, and the error has been written */
+    const struct queued *behind; /* of a transaction: the commands after this one */
+    size_t behind_count;
     bool still_waits;      /* of a waiter that is tried again: there still is nothing */
     struct block_waiter *waiter; /* for whom the command is tried again (block.h), or NULL */
     bool wants_all_slots;  /* set by a script: to be begun again, with every slot locked */
@@ -55,9 +58,10 @@ void call_unlock_slot(struct call *call, struct slot *slot);
 /* --- Answers that come later. ---
  * The command has begun something that another thread finishes. Its session takes no further
  * command until then. The ticket is good for one answer, from any thread, and no longer needed
- * then; when the session is gone by then the answer is dropped. Not inside a transaction (see
- * call_can_park). */
+ * then; when the session is gone by then the answer is dropped. Inside a transaction only commands
+ * whose row says so may park (CMD_PARKS; see late.h and call_can_park). */
 struct ticket;
+struct queued;
 bool call_can_park(const struct call *call);
 struct ticket *call_park(struct call *call);
 /* finish runs in the session's worker (NULL where the session is gone, with arg all the same, to

@@ -164,7 +164,8 @@ static void describe(struct buffer *out, const struct session *session, int64_t 
 static void client_info(struct call *call)
 {
     struct buffer line = { 0 };
-    call->session->last_command = call->entry->id + 1;
+    if (!call->in_exec)
+        call->session->last_command = call->entry->id + 1;
     describe(&line, call->session, call->now, true);
     buffer_append_char(&line, '\n');
     reply_verbatim(call->reply, "txt", buffer_bytes(&line));
@@ -287,12 +288,12 @@ static void done(void *arg)
 static void start_round(struct call *call, struct filter *filter, bool kills, bool by_address)
 {
     if (!call_can_park(call)) {
-        reply_error(
-            call->reply, "CLIENT %s cannot be part of a transaction", kills ? "KILL" : "LIST");
+        reply_error(call->reply, "CLIENT %s is for connections", kills ? "KILL" : "LIST");
         free_filter(filter);
         return;
     }
-    call->session->last_command = call->entry->id + 1;
+    if (!call->in_exec)
+        call->session->last_command = call->entry->id + 1;
     struct round *round = memory_alloc_zeroed(1, sizeof(*round));
     round->filter = *filter;
     round->me = call->session->id;
@@ -479,7 +480,7 @@ struct pause_order {
     struct executor *executor;
     bool writes_only;
     int64_t until_ms;
-    struct ticket *ticket; /* NULL: part of a transaction, which has been told already */
+    struct ticket *ticket; /* NULL: it has been told already */
 };
 
 static void pause_told(struct session *session, void *arg)
@@ -599,10 +600,10 @@ static const struct command subcommands[] = {
     ROW("id", client_id, 2, ANYONE, "5.0.0", "O(1)", "Tells this connection's ID"),
     ROW("info", client_info, 2, ANYONE, "6.2.0", "O(1)", "Tells of this connection",
         .tips = varies),
-    ROW("kill", client_kill, -3, ADMIN, "2.4.0", "O(N), N connections",
+    ROW("kill", client_kill, -3, ADMIN | CMD_PARKS, "2.4.0", "O(N), N connections",
         "Closes connections, by address or by filters",
         .args = ARGS(CHOICE("filter", 0, kill_forms))),
-    ROW("list", client_list, -2, ADMIN, "2.4.0", "O(N), N connections", "Tells of the connections",
+    ROW("list", client_list, -2, ADMIN | CMD_PARKS, "2.4.0", "O(N), N connections", "Tells of the connections",
         .tips = varies,
         .args = ARGS(
             { "normal_master_replica_pubsub", ARG_ONEOF, ARG_OPTIONAL, "TYPE", 0, "5.0.0", types },
@@ -613,7 +614,7 @@ static const struct command subcommands[] = {
     ROW("no-touch", client_no_touch, 3, ANYONE, "7.2.0", "O(1)",
         "Lets this connection's commands leave the keys' access times as they are",
         .args = ARGS(CHOICE("enabled", 0, on_off))),
-    ROW("pause", client_pause, -3, ADMIN, "3.0.0", "O(1)",
+    ROW("pause", client_pause, -3, ADMIN | CMD_PARKS, "3.0.0", "O(1)",
         "Lets commands of clients, or their writes only, wait for a time",
         .args = ARGS(ARG("timeout", ARG_INTEGER),
             { "mode", ARG_ONEOF, ARG_OPTIONAL, NULL, 0, "6.2.0", pause_modes })),
@@ -641,7 +642,7 @@ static const struct command subcommands[] = {
             OPTION("noloop", ARG_PURE_TOKEN, "NOLOOP", NULL))),
     ROW("trackinginfo", client_trackinginfo, 2, ANYONE, "6.2.0", "O(1)",
         "Tells how this connection tracks keys"),
-    ROW("unpause", client_unpause, 2, ADMIN, "6.2.0", "O(N), N clients that wait",
+    ROW("unpause", client_unpause, 2, ADMIN | CMD_AFTER_PARKED, "6.2.0", "O(N), N clients that wait",
         "Ends CLIENT PAUSE"),
     { 0 },
 };

@@ -68,7 +68,7 @@ static void send(struct call *call, struct job *job)
 {
     if (!call_can_park(call)) {
         reply_error(call->reply,
-            "CLUSTER commands that change the cluster cannot be part of a transaction");
+            "CLUSTER commands that change the cluster are for connections");
         free(job->id_memory);
         free(job->ranges);
         free(job);

@@ -95,7 +95,7 @@ static void debug_sleep(struct call *call)
     if (ms == 0) {
         reply_ok(call->reply);
     } else if (!call_can_park(call)) {
-        reply_error(call->reply, "DEBUG SLEEP is not possible within a transaction");
+        reply_error(call->reply, "DEBUG SLEEP is for connections");
     } else {
         struct nap *nap = nap_create(call);
         nap->ticket = call_park(call);
@@ -151,7 +151,7 @@ static void debug(struct call *call)
 
 /* clang-format off */
 const struct command debug_commands[] = {
-    { "debug", debug, -2, CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE,
+    { "debug", debug, -2, CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_PARKS,
         .group = "server",
         .since = "1.0.0",
         .summary = "What helps to test a server and its clients",

@@ -450,7 +450,8 @@ void dispatch_call(struct call *call)
         call->entry->command->flags & CMD_READONLY)
         tracking_remember(call->session, call);
     monitor_note(call);
-    call->session->last_command = call->entry->id + 1;
+    if (!call->in_exec)
+        call->session->last_command = call->entry->id + 1;
 }
 
 void dispatch_try_again(struct call *call)
@@ -693,7 +694,7 @@ static void note_refusal(struct executor *executor, const struct request *reques
 static void stop_asking(struct session *session, const struct request *request)
 {
     bool again = request->entry && strcmp(request->entry->name, "asking") == 0;
-    if (!again && !session->transaction)
+    if (!again && (!session->transaction || session->late))
         session->flags &= ~(unsigned)SESSION_ASKING;
 }
 

@@ -7,7 +7,10 @@
  * Being in transit does not keep a key from expiring, nor from a flush of everything. Both may
  * remove it here while it arrives there, as if it had arrived first; and as nobody may write the
  * key, what is found at the end is either what was sent or nothing. Only where this node has
- * changed its role meanwhile (and so may have got other data), nothing is removed. */
+ * changed its role meanwhile (and so may have got other data), nothing is removed.
+ *
+ * Within a transaction the keys go out as they are where MIGRATE stands, and leave when the
+ * transaction is through and the other node has answered. */
 #include "server/command/background.h"
 #include "server/command/block.h"
 #include "server/command/condition.h"
@@ -18,6 +21,7 @@
 #include "server/command/notify.h"
 #include "server/command/push.h"
 #include "server/command/rows.h"
+#include "server/command/transaction.h"
 #include "server/command/transit.h"
 #include "server/command/tracking.h"
 #include "server/command/watch.h"
@@ -325,6 +329,16 @@ static void begin(struct call *call, const struct migrate_args *args, struct mig
     background_run(0, send_keys, migration);
 }
 
+/* Whether the transaction would go on with the keys, which by then would have to be gone. */
+static bool are_wanted_behind(const struct call *call, const struct migrate_args *args)
+{
+    for (int i = 0; i < args->count && !args->copy; i++) {
+        if (transaction_wants_behind(call, call->argv[args->first + i]))
+            return true;
+    }
+    return false;
+}
+
 static void migrate(struct call *call)
 {
     struct migrate_args args;
@@ -332,6 +346,11 @@ static void migrate(struct call *call)
         return;
     if (!are_locked(call, &args)) {
         call_error_syntax(call);
+        return;
+    }
+    if (are_wanted_behind(call, &args)) {
+        reply_error(call->reply, "Keys that MIGRATE moves leave when the transaction is through, but "
+                                 "a later command of it may use them: put MIGRATE behind that");
         return;
     }
     struct migration *migration = collect(call, &args);
@@ -342,8 +361,7 @@ static void migrate(struct call *call)
     if (migration->count == 0)
         reply_simple(call->reply, "NOKEY");
     else
-        reply_error(call->reply, "ERR MIGRATE waits for another node, so it can't be part of a "
-                                 "transaction: send it on its own");
+        reply_error(call->reply, "MIGRATE waits for another node, which is for connections");
     migration_free(migration);
 }
 
@@ -357,7 +375,7 @@ static const struct command_arg authentication_args[] = { OPTION("password", ARG
     { "username_password", ARG_BLOCK, ARG_OPTIONAL, "AUTH2", 0, "6.0.0", user_args }, { 0 } };
 
 const struct command migrate_commands[] = {
-    { "migrate", migrate, -6, CMD_WRITE | CMD_MOVABLE_KEYS,
+    { "migrate", migrate, -6, CMD_WRITE | CMD_MOVABLE_KEYS | CMD_PARKS,
         KEYS(KEYS_AT(3, KEY_RW | KEY_ACCESS | KEY_DELETE, 0),
             { KEY_BEGIN_KEYWORD, KEY_RW | KEY_ACCESS | KEY_DELETE | KEY_INCOMPLETE, -2, "KEYS",
                 KEY_FIND_RANGE, -1, 1, 0, 0, 0, NULL }),

@@ -320,6 +320,16 @@ void reply_join(struct reply *reply, struct reply *other)
     other->bytes.len = other->blob_count = other->blob_size = 0;
 }
 
+void reply_take(struct reply *reply, struct reply *other)
+{
+    size_t before = reply->bytes.len;
+    buffer_append(&reply->bytes, other->bytes.data, other->bytes.len);
+    for (size_t i = 0; i < other->blob_count; i++)
+        add_blob(reply, before + other->blobs[i].at, blob_hold(other->blobs[i].blob));
+    reply_free(other);
+    other->bytes = (struct buffer){ 0 };
+}
+
 void reply_free(struct reply *reply)
 {
     while (reply->blob_count > 0) /* also one that stands at 0: what was before it is out */

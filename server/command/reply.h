@@ -76,6 +76,8 @@ void reply_cut(
 void reply_forget(struct reply *reply, size_t len, size_t blobs);
 /* Puts all of `other`, of the same protocol, behind what is there; empties it. */
 void reply_join(struct reply *reply, struct reply *other);
+/* Adds the contents of another reply behind this one's, muted or not, and leaves that empty. */
+void reply_take(struct reply *reply, struct reply *other);
 void reply_free(struct reply *reply);
 
 #endif

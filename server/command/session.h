@@ -11,6 +11,7 @@
 
 struct block_waiter;
 struct executor;
+struct late;
 struct transaction;
 struct watch;
 struct subscriptions;
@@ -44,6 +45,7 @@ struct session {
     unsigned flags;               /* enum session_flag */
     unsigned database;
     struct transaction *transaction; /* after MULTI */
+    struct late *late;               /* of an EXEC some of whose answers are on their way: see late.h */
     struct watch *watches;           /* chain of what WATCH named */
     atomic_bool watch_broken;        /* set by whoever changes a watched key, under that key's slot lock */
     char *name, *library_name, *library_version; /* owned; NULL: not set */

@@ -1,6 +1,7 @@
 /* Answers that come later. A ticket names its session by executor and ID, never by pointer, so a session may
  * go away while its answer is on the way. */
 #include "server/command/call.h"
+#include "server/command/late.h"
 
 #include "common/memory.h"
 #include <stdlib.h>
@@ -8,11 +9,13 @@
 struct ticket {
     struct executor *executor;
     uint64_t session_id;
+    bool fills_gap; /* of a transaction's reply; else it is the whole answer */
+    size_t gap;
     void (*finish)(struct session *session, void *arg);
     void *arg;
 };
 
-static atomic_size_t waiting; /* sessions whose answer is on its way */
+static atomic_size_t waiting; /* answers on their way */
 
 size_t ticket_count(void)
 {
@@ -21,7 +24,8 @@ size_t ticket_count(void)
 
 bool call_can_park(const struct call *call)
 {
-    return !call->in_exec && call->executor->post && !(call->session->flags & SESSION_PRIMARY);
+    return (!call->in_exec || call->may_answer_late) && call->executor->post &&
+           !(call->session->flags & SESSION_PRIMARY);
 }
 
 struct ticket *call_park(struct call *call)
@@ -29,20 +33,39 @@ struct ticket *call_park(struct call *call)
     struct ticket *ticket = memory_alloc_zeroed(1, sizeof(*ticket));
     ticket->executor = call->executor;
     ticket->session_id = call->session->id;
+    ticket->fills_gap = call->in_exec;
+    if (call->in_exec)
+        ticket->gap = late_gap(call->session);
     call->session->flags |= SESSION_PARKED;
     atomic_fetch_add(&waiting, 1);
     return ticket;
 }
 
+/* Writes the answer, and says whether the session waits for no other. */
+static bool answer(struct ticket *ticket, struct session *session)
+{
+    if (ticket->fills_gap) {
+        bool whole = late_fill(session, ticket->gap, ticket->finish, ticket->arg);
+        session->flags &= ~(whole ? SESSION_PARKED : 0u);
+        return whole;
+    }
+    session->flags &= ~(unsigned)SESSION_PARKED;
+    ticket->finish(session, ticket->arg);
+    return true;
+}
+
 static void deliver(void *arg)
 {
     struct ticket *ticket = arg;
-    atomic_fetch_sub(&waiting, 1);
     struct session *session = ticket->executor->find_session(ticket->executor, ticket->session_id);
-    if (session)
-        session->flags &= ~SESSION_PARKED;
-    ticket->finish(session, ticket->arg);
-    if (session)
+    if (session && late_is_under_way(session)) {
+        ticket->executor->post(ticket->executor, deliver, ticket);
+        return;
+    }
+    atomic_fetch_sub(&waiting, 1);
+    if (!session)
+        ticket->finish(NULL, ticket->arg);
+    else if (answer(ticket, session))
         ticket->executor->resume(session);
     free(ticket);
 }

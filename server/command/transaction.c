@@ -1,16 +1,19 @@
 /* MULTI, EXEC, DISCARD, WATCH, UNWATCH. A transaction queues copies of its requests. EXEC takes the
  * locks of all slots that its commands and watched keys live in (of a cluster that is one; with
  * commands that go over the whole key space, all), asks once whether it may run here, runs them one
- * after another, and journals their effects as one unit. */
+ * after another, and journals their effects as one unit. Answers that come from other threads are
+ * waited for when the locks are let go: see late.h. */
 #include "server/command/transaction.h"
 
 #include "common/memory.h"
 #include "common/number.h"
+#include "server/clock.h"
 #include "server/command/block.h"
 #include "server/command/condition.h"
 #include "server/command/dispatch.h"
 #include "server/command/families.h"
 #include "server/command/key.h"
+#include "server/command/late.h"
 #include "server/command/route.h"
 #include "server/command/rows.h"
 #include "server/command/sort_args.h"
@@ -68,6 +71,7 @@ static void forget_queue(struct session *session)
     if (!transaction)
         return;
     session->transaction = NULL;
+    late_free(session);
     for (size_t i = 0; i < transaction->count; i++)
         free(transaction->queue[i].argv);
     free(transaction->queue);
@@ -157,6 +161,24 @@ static int *keys_of(const struct queued *queued, bool slotted, int *count)
     return positions;
 }
 
+bool transaction_wants_behind(const struct call *call, struct bytes key)
+{
+    for (size_t i = 0; i < call->behind_count; i++) {
+        const struct queued *queued = &call->behind[i];
+        if (queued->entry->command->flags & CMD_ALL_SLOTS)
+            return true;
+        int count;
+        int *positions = keys_of(queued, false, &count);
+        bool wants = false;
+        for (int k = 0; k < count; k++)
+            wants = wants || bytes_equal(queued->argv[positions[k]], key);
+        free(positions);
+        if (wants)
+            return true;
+    }
+    return false;
+}
+
 static void collect(struct call *call, struct exec_slots *all)
 {
     const struct transaction *transaction = call->session->transaction;
@@ -224,42 +246,71 @@ static bool is_served(struct call *call, struct slot *first, size_t keys)
     return route_is_served(call->session, call->reply, &route);
 }
 
+static void run_queued(struct session *session, size_t number, bool may_answer_late)
+{
+    const struct transaction *transaction = session->transaction;
+    const struct queued *queued = &transaction->queue[number];
+    struct executor *executor = session->executor;
+    struct call call = { .executor = executor,
+        .session = session,
+        .entry = queued->entry,
+        .argv = queued->argv,
+        .argc = queued->argc,
+        .reply = &session->reply,
+        .store = executor->store,
+        .now = executor->now,
+        .database = session->database,
+        .in_exec = true,
+        .may_answer_late = may_answer_late && queued->entry->command->flags & CMD_PARKS,
+        .behind = queued + 1,
+        .behind_count = transaction->count - number - 1 };
+    int first;
+    if (queued->entry->command->keys &&
+        command_slotted(queued->entry->command, queued->argv, queued->argc, &first, 1) > 0) {
+        struct bytes key = queued->argv[first];
+        call.first_key = first;
+        call.slot = store_slot(call.store, call.database, slot_of_key(key));
+        call.hash = store_hash(call.store, key);
+        call.one_slot = dispatch_is_cluster();
+    }
+    if (dispatch_is_allowed(session, call.reply, queued->entry->command->flags))
+        dispatch_call(&call);
+}
+
+/* One that had to wait for another's answer. */
+static void run_later(struct session *session, size_t number)
+{
+    if (!turn_is_held(session->executor->turn))
+        session->executor->now = clock_unix_ms();
+    turn_begin(session->executor->turn);
+    run_queued(session, number, true);
+    turn_end(session->executor->turn);
+}
+
 static void run_queue(struct call *exec)
 {
     struct executor *executor = exec->executor;
-    struct transaction *transaction = exec->session->transaction;
-    exec->session->transaction = NULL; /* its commands run as if outside */
+    struct session *session = exec->session;
+    const struct transaction *transaction = session->transaction;
+    bool may_park = transaction->flags & CMD_PARKS && executor->post;
+    session->last_command = exec->entry->id + 1; /* CLIENT INFO among them says so */
+    if (may_park)
+        late_begin(session);
     reply_array(exec->reply, transaction->count);
     executor->in_transaction = true;
     for (size_t i = 0; i < transaction->count; i++) {
-        struct queued *queued = &transaction->queue[i];
-        struct call call = { .executor = executor,
-            .session = exec->session,
-            .entry = queued->entry,
-            .argv = queued->argv,
-            .argc = queued->argc,
-            .reply = exec->reply,
-            .store = exec->store,
-            .now = exec->now,
-            .database = exec->session->database,
-            .in_exec = true };
-        int first;
-        if (queued->entry->command->keys &&
-            command_slotted(queued->entry->command, queued->argv, queued->argc, &first, 1) > 0) {
-            struct bytes key = queued->argv[first];
-            call.first_key = first;
-            call.slot = store_slot(exec->store, call.database, slot_of_key(key));
-            call.hash = store_hash(exec->store, key);
-            call.one_slot = dispatch_is_cluster();
-        }
-        if (dispatch_is_allowed(exec->session, exec->reply, queued->entry->command->flags))
-            dispatch_call(&call);
+        unsigned flags = transaction->queue[i].entry->command->flags;
+        if (late_waits(session, flags))
+            late_postpone(session, i, run_later);
+        else
+            run_queued(session, i, may_park);
     }
     executor->in_transaction = false;
+    if (may_park)
+        late_end(session);
     exec->errors = exec->reply->errors; /* each has been counted for its own command */
-    dispatch_flush_effects(executor, exec->session);
+    dispatch_flush_effects(executor, session);
     dispatch_release_extra(executor);
-    exec->session->transaction = transaction;
 }
 
 /* Whether a command of the transaction would change a key in transit. */
@@ -347,7 +398,7 @@ static void exec(struct call *call)
         lock_and_run(call, &all, first, every);
     }
     free(all.slots);
-    if (!call->retry)
+    if (!call->retry && !session->late)
         transaction_discard(session);
 }
 

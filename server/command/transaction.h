@@ -24,6 +24,9 @@ struct transaction {
  * counted. */
 void transaction_add(
     struct session *session, const struct command_entry *entry, const struct bytes *argv, int argc);
+/* Whether a command of the transaction behind this one may use the key: by its name, or because it
+ * goes over the whole key space. */
+bool transaction_wants_behind(const struct call *call, struct bytes key);
 /* Bytes that the session's transaction takes; 0 without one. */
 size_t transaction_memory(const struct session *session);
 /* A request was refused: EXEC will not run. Nothing where there is no transaction. */

@@ -302,7 +302,8 @@ void connection_write(struct connection *connection)
         return;
     if (!is_out(connection) && !write_reply(connection))
         return;
-    if (connection->session.flags & SESSION_CLOSE_AFTER_REPLY) {
+    unsigned flags = connection->session.flags;
+    if (flags & SESSION_CLOSE_AFTER_REPLY && !(flags & SESSION_PARKED)) {
         connection_close(connection);
         return;
     }

@@ -2,6 +2,7 @@
 #include "tests/support/node.h"
 #include "tests/support/raw.h"
 #include "tests/support/scratch.h"
+#include "tests/support/wait.h"
 #include <criterion/criterion.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -137,5 +138,54 @@ Test(migrate, whoever_asked_may_go)
     node_expect(node, "OK", "SET key new"); /* when the time is over */
     node_expect(node, "new", "GET key");
     close(seen);
+    close(fd);
+}
+
+/* The keys go out as they are where MIGRATE stands, and leave behind the transaction. */
+Test(migrate, within_a_transaction)
+{
+    struct node *source = node_start("%s", ""), *target = node_start("%s", "");
+    int port = node_port(target);
+    node_expect(source, "OK", "MSET a 1 b 2 c 3");
+    node_expect(source, "OK", "MULTI");
+    node_expect(source, "QUEUED", "INCR a");
+    node_expect(source, "QUEUED", "MIGRATE 127.0.0.1 %d a 0 5000", port);
+    node_expect(source, "QUEUED", "CLIENT LIST ID 999999");
+    node_expect(source, "QUEUED", "GET b");
+    node_expect(source, "QUEUED", "MIGRATE 127.0.0.1 %d b 0 5000 COPY", port);
+    node_expect(source, "QUEUED", "INCR b");
+    node_expect(source, "QUEUED", "MIGRATE 127.0.0.1 %d c 0 5000", port);
+    node_expect(source, "QUEUED", "INCR c");
+    node_expect(source,
+        "[2, OK, , 2, OK, 3, -ERR Keys that MIGRATE moves leave when the transaction is through, "
+        "but a later command of it may use them: put MIGRATE behind that, 4]",
+        "EXEC");
+    node_expect(source, "[(nil), 3, 4]", "MGET a b c");
+    node_expect(target, "[2, 2, (nil)]", "MGET a b c");
+    node_expect(source, "OK", "SET a 5");
+    node_expect(source, "OK", "MULTI");
+    node_expect(source, "QUEUED", "MIGRATE 127.0.0.1 %d a 0 5000", port);
+    node_expect(source, "QUEUED", "SET d 1");
+    node_expect(source,
+        "[-ERR Target instance replied with error: BUSYKEY Target key name already exists., OK]",
+        "EXEC");
+    node_expect(source, "[5, 1]", "MGET a d");
+}
+
+/* What comes from other threads must not meet a session that is gone. */
+Test(migrate, a_client_that_leaves_its_transaction)
+{
+    struct node *source = node_start("%s", "");
+    int port, fd = silent_open(&port);
+    node_expect(source, "OK", "MSET a 1 b 2");
+    struct raw *raw = raw_open(node_port(source));
+    raw_send_text(raw, scratch_printf("MULTI\r\nMIGRATE 127.0.0.1 %d a 0 300\r\nCLIENT LIST\r\n"
+                                      "CLIENT PAUSE 100 WRITE\r\nCLIENT UNPAUSE\r\nINCR b\r\n"
+                                      "EXEC\r\n",
+                           port));
+    wait_until(5000, strcmp(node_text(source, "GET b"), "3") == 0);
+    raw_close(raw);
+    node_expect(source, "OK", "SET a 2"); /* when it is no longer on its way */
+    node_expect(source, "PONG", "PING");
     close(fd);
 }
