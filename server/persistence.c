@@ -4,6 +4,7 @@
  * the AOF can be written and keeps up. */
 #include "server/persistence.h"
 
+#include "server/aof_switch.h"
 #include "server/clock.h"
 #include "server/command/call.h"
 #include "server/command/condition.h"
@@ -34,8 +35,7 @@
 enum {
     BEHIND_BYTES = 64 * 1024 * 1024, /* of the journal that the AOF may lack before writes wait */
     CAUGHT_UP_BYTES = 16 * 1024 * 1024,
-    RETRY_SECONDS = 5,       /* after a BGSAVE that failed */
-    STOP_AOF_MS = 10 * 1000, /* for a disk that fails at the end */
+    RETRY_SECONDS = 5, /* after a BGSAVE that failed */
 };
 
 /* Set by persistence_open, constant afterwards. */
@@ -92,6 +92,14 @@ static bool save_begins(void *context, struct error *error)
     return true;
 }
 
+/* Whether writes are refused for the last save's sake. mutex is held. */
+static void judge_saves(void)
+{
+    condition_set(CONDITION_RDB_FAILING, !state.last_ok &&
+                                             config_is(CONFIG_STOP_WRITES_ON_BGSAVE_ERROR) &&
+                                             config_text_is_set(CONFIG_SAVE));
+}
+
 static void note_save(const struct error *error)
 {
     int64_t now = clock_unix_ms() / 1000;
@@ -106,10 +114,8 @@ static void note_save(const struct error *error)
     }
     bool again = state.save_wanted;
     state.save_wanted = false;
+    judge_saves();
     pthread_mutex_unlock(&mutex);
-    condition_set(CONDITION_RDB_FAILING, error != NULL &&
-                                             config_is(CONFIG_STOP_WRITES_ON_BGSAVE_ERROR) &&
-                                             config_text_is_set(CONFIG_SAVE));
     if (error)
         log_write(LOG_WARNING, "Saving the RDB file failed: %s", error->text);
     else
@@ -248,15 +254,6 @@ bool persistence_rewrite_aof(bool *scheduled, struct error *error)
     return error_set(error,
         "ERR The append only file is off: CONFIG SET appendonly yes turns it on, "
         "with a rewrite");
-}
-
-bool persistence_restart_aof(struct error *error)
-{
-    if (!config_is(CONFIG_APPENDONLY))
-        return true;
-    if (aof_is_on(aof))
-        aof_stop(aof, STOP_AOF_MS, NULL);
-    return aof_start_with_rewrite(aof, error);
 }
 
 /* ---- Ten times a second ---- */
@@ -474,10 +471,14 @@ static bool config_changed(enum config_id id, struct error *error)
         aof_set_load_truncated(aof, config_is(id));
     } else if (id == CONFIG_RDBCOMPRESSION) {
         snapshotter_set_compress(snapshotter, config_is(id));
-    } else if (id == CONFIG_APPENDONLY && config_is(id) && !aof_is_on(aof)) {
-        return aof_start_with_rewrite(aof, error);
-    } else if (id == CONFIG_APPENDONLY && !config_is(id) && aof_is_on(aof)) {
-        aof_stop(aof, STOP_AOF_MS, NULL);
+    } else if (id == CONFIG_STOP_WRITES_ON_BGSAVE_ERROR || id == CONFIG_SAVE) {
+        pthread_mutex_lock(&mutex);
+        judge_saves();
+        pthread_mutex_unlock(&mutex);
+    } else if (id == CONFIG_APPENDONLY && config_is(id)) {
+        return aof_switch_on(error);
+    } else if (id == CONFIG_APPENDONLY && aof_is_on(aof)) {
+        aof_switch_off_soon();
     }
     return true;
 }
@@ -496,6 +497,7 @@ static bool open_aof(struct error *error)
     aof = aof_create(&options, journal, error);
     free(dirname);
     free(filename);
+    aof_switch_open(aof);
     return aof != NULL;
 }
 
@@ -509,7 +511,8 @@ bool persistence_open(struct store *the_store, struct journal *the_journal, stru
                    .checksum = config_is(CONFIG_RDBCHECKSUM),
                    .moment = moment });
     static const enum config_id watched[] = { CONFIG_APPENDFSYNC, CONFIG_AOF_LOAD_TRUNCATED,
-        CONFIG_RDBCOMPRESSION, CONFIG_APPENDONLY };
+        CONFIG_RDBCOMPRESSION, CONFIG_APPENDONLY, CONFIG_STOP_WRITES_ON_BGSAVE_ERROR,
+        CONFIG_SAVE };
     for (size_t i = 0; i < sizeof(watched) / sizeof(*watched); i++)
         config_on_change(watched[i], config_changed);
     periodic_add(look_after, false);
@@ -558,16 +561,11 @@ bool persistence_save_last(bool save, bool nosave, struct error *error)
     return waiter.ok;
 }
 
-bool persistence_stop_aof(struct error *error)
-{
-    return !aof_is_on(aof) || aof_stop(aof, STOP_AOF_MS, error);
-}
-
 bool persistence_close(struct error *error)
 {
     snapshotter_cancel(snapshotter, "the server is shutting down");
     snapshotter_destroy(snapshotter);
-    bool ok = persistence_stop_aof(error);
+    bool ok = aof_switch_off(error);
     aof_destroy(aof);
     return ok;
 }

@@ -20,8 +20,6 @@ bool persistence_load(struct error *error);
 bool persistence_load_rdb(const char *path, struct error *error);
 /* Empties the store, as FLUSHALL does, without a word to the journal. Not from within a turn. */
 void persistence_empty_store(void);
-/* The journal has begun a new history (a full sync): the AOF starts again from the data that is there. */
-bool persistence_restart_aof(struct error *error);
 
 /* BGSAVE. False with the error that Redis gives where one is under way (schedule: then it is done after it). */
 bool persistence_bgsave(bool schedule, struct error *error);
@@ -34,9 +32,6 @@ int64_t persistence_last_save(void); /* Unix time in seconds */
 
 /* At shutdown: an RDB file where save points are configured (or `save`), unless `nosave`. Blocks. */
 bool persistence_save_last(bool save, bool nosave, struct error *error);
-/* Writes and syncs what the journal has, and nothing after it; other threads may go on, and are not
- * waited for. */
-bool persistence_stop_aof(struct error *error);
 /* Writes and syncs what the AOF still has. Blocks. */
 bool persistence_close(struct error *error);
 

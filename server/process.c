@@ -4,6 +4,7 @@
  * cannot be saved is better than none. */
 #include "server/process.h"
 
+#include "server/aof_switch.h"
 #include "server/clock.h"
 #include "server/cluster/service.h"
 #include "server/command/condition.h"
@@ -143,7 +144,7 @@ static void end_hard(void)
 {
     struct error error;
     log_write(LOG_WARNING, "Ending at once: a script is busy and cannot be killed");
-    if (!persistence_stop_aof(&error))
+    if (!aof_switch_off(&error))
         log_write(LOG_WARNING, "%s", error.text);
     process_leave();
     _exit(EXIT_SUCCESS);

@@ -36,6 +36,7 @@ enum command_flag {
     CMD_ALL_SLOTS = 1 << 24,    /* visits slots one after another itself (KEYS, FLUSHALL ...) */
     CMD_IN_MULTI = 1 << 25,     /* runs at once within a transaction instead of being queued */
     CMD_EXEC = 1 << 26,         /* does what the transaction's commands do */
+    CMD_NEEDS_DISK = 1 << 23,   /* refused as writes are while the disk fails */
     CMD_PARKS = 1 << 27,        /* may park within a transaction, too: see late.h */
     CMD_AFTER_PARKED = 1 << 28, /* waits, within a transaction, for those that have parked before it */
 };

@@ -1,5 +1,6 @@
 /* CONFIG: the configuration module as commands. */
 #include "server/config.h"
+#include "server/aof_switch.h"
 #include "server/command/background.h"
 #include "server/command/errorstats.h"
 #include "server/command/glob.h"
@@ -43,6 +44,28 @@ static void config_get(struct call *call)
 
 /* ---- SET ---- */
 
+static void answer_ok(void *ticket)
+{
+    struct buffer ok = { 0 };
+    buffer_append_text(&ok, "+OK\r\n");
+    ticket_reply(ticket, ok);
+}
+
+/* The append-only file may have to be turned off first, which is waited for elsewhere. */
+static void reply_when_done(struct call *call)
+{
+    bool waits = false;
+    for (int i = 2; i < call->argc; i += 2)
+        waits = waits || bytes_is(call->argv[i], "appendonly");
+    if (!waits || !call_can_park(call) || !aof_switch_is_busy()) {
+        reply_ok(call->reply);
+        return;
+    }
+    struct ticket *ticket = call_park(call);
+    if (!aof_switch_wait(answer_ok, ticket))
+        answer_ok(ticket);
+}
+
 /* CONFIG SET directive value [directive value ...] */
 static void config_set(struct call *call)
 {
@@ -58,7 +81,7 @@ static void config_set(struct call *call)
     enum config_outcome outcome = config_change(pairs, count,
         permission_has(call->session, CONFIG_ENABLE_PROTECTED_CONFIGS), &culprit, &error);
     if (outcome == CONFIG_CHANGED) {
-        reply_ok(call->reply);
+        reply_when_done(call);
     } else {
         struct bytes name = pairs[culprit].name;
         int shown = (int)(name.len < 128 ? name.len : 128);
@@ -97,7 +120,7 @@ static void rewrite_and_answer(void *arg)
     ticket_reply(arg, answer.bytes);
 }
 
-/* It waits for the disk, which workers do not; only within a transaction there is no other way. */
+/* It waits for the disk, which workers do not. */
 static void config_rewrite_run(struct call *call)
 {
     if (call_can_park(call) && config_file()[0])
@@ -132,6 +155,8 @@ static const struct command_history get_history[] = { { "7.0.0", "Takes several 
     { 0 } };
 static const struct command_history set_history[] = { { "7.0.0", "Takes several pairs." }, { 0 } };
 
+#define PARKING                                                                                    \
+    .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_PARKS, .group = "server"
 #define COMMON .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE, .group = "server"
 
 static const struct command subcommands[] = {
@@ -162,14 +187,14 @@ static const struct command subcommands[] = {
     { .name = "rewrite",
         .run = config_rewrite_run,
         .arity = 2,
-        COMMON,
+        PARKING,
         .since = "2.8.0",
         .summary = "Writes the configuration in force to its file",
         .complexity = "O(1)" },
     { .name = "set",
         .run = config_set,
         .arity = -4,
-        COMMON,
+        PARKING,
         .since = "2.0.0",
         .summary = "Sets directives, all of them or none",
         .complexity = "O(N) where N is the number of directives",

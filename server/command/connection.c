@@ -199,7 +199,7 @@ static const struct command_arg hello_args[] = { ARG("protover", ARG_INTEGER),
     OPTION("clientname", ARG_STRING, "SETNAME", NULL), { 0 } };
 
 const struct command connection_commands[] = {
-    { "ping", ping, -1, CMD_FAST, .group = "connection", .since = "1.0.0", .complexity = "O(1)",
+    { "ping", ping, -1, CMD_FAST | CMD_NEEDS_DISK, .group = "connection", .since = "1.0.0", .complexity = "O(1)",
         .summary = "Answers PONG, or what it is given",
         .tips = TIPS("request_policy:all_shards", "response_policy:all_succeeded"),
         .args = ARGS(OPTION("message", ARG_STRING, NULL, NULL)) },

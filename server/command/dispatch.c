@@ -273,12 +273,12 @@ static const char *refusal(const struct session *session, unsigned flags)
         return NULL;
     if (flags & CMD_DENYOOM && session->executor->out_of_memory)
         return EVICT_REFUSAL;
-    bool writes = flags & (CMD_WRITE | CMD_MAY_REPLICATE);
+    bool needs_disk = flags & (CMD_WRITE | CMD_NEEDS_DISK);
     bool replica = conditions & CONDITION_REPLICA;
-    if (conditions & CONDITION_AOF_FAILING && writes && !replica)
+    if (conditions & CONDITION_AOF_FAILING && needs_disk && !replica)
         return "MISCONF Errors writing to the AOF file: the append-only file cannot be "
                "written, so writes are refused until it can; see the log";
-    if (conditions & CONDITION_RDB_FAILING && writes && !replica)
+    if (conditions & CONDITION_RDB_FAILING && needs_disk && !replica)
         return "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to "
                "persist "
                "to disk. Commands that may modify the data set are disabled, because this instance "

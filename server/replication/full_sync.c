@@ -3,6 +3,7 @@
 #include "server/replication/full_sync.h"
 
 #include "common/number.h"
+#include "server/aof_switch.h"
 #include "server/clock.h"
 #include "server/config.h"
 #include "server/log.h"
@@ -16,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MARK_LEN = 40, CHUNK = 256 * 1024, STOP_AOF_MS = 10 * 1000, NEWLINE_MS = 1000 };
+enum { MARK_LEN = 40, CHUNK = 256 * 1024, NEWLINE_MS = 1000 };
 
 static char path[64]; /* set by full_sync_open */
 
@@ -166,15 +167,14 @@ void full_sync_tick(void)
 static bool replace_data(
     struct journal *journal, const struct position *position, struct error *error)
 {
-    if (aof_is_on(persistence_aof()))
-        aof_stop(persistence_aof(), STOP_AOF_MS, NULL);
+    aof_switch_off(NULL);
     journal_backlog_stop(journal);
     journal_restart(journal, NULL, 0);
     if (!persistence_load_rdb(path, error))
         return false;
     journal_backlog_start(journal);
     journal_restart(journal, position->id, position->offset);
-    if (!persistence_restart_aof(error))
+    if (!aof_switch_restart(error))
         log_write(LOG_WARNING, "The append-only file cannot be started again: %s", error->text);
     return true;
 }

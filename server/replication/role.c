@@ -3,6 +3,7 @@
  * being read into the store puts a change off, since the store must not change hands half full. */
 #include "server/replication/link.h"
 
+#include "server/aof_switch.h"
 #include "server/command/background.h"
 #include "server/command/condition.h"
 #include "server/config.h"
@@ -55,7 +56,7 @@ static void set_target(const struct link_target *next)
 static void start_aof(void *arg)
 {
     struct error error;
-    if (!aof_is_on(persistence_aof()) && !persistence_restart_aof(&error))
+    if (!aof_is_on(persistence_aof()) && !aof_switch_restart(&error))
         log_write(LOG_WARNING, "%s", error.text);
 }
 

@@ -305,3 +305,75 @@ Test(persistence, disk_full)
         node_expect(node, value, "GET k%d", i);
     node_expect(node, "1", "GET again");
 }
+
+/* While the disk fails the AOF takes its time to end, and nobody but who turns it off waits for
+ * that. */
+Test(persistence, switched_off_while_the_disk_is_full)
+{
+    enum { OTHERS = 8 };
+    if (!server_is_slotd())
+        cr_skip_test("redis-server does not wait for the disk to be written");
+    const char *disk = small_disk(2048);
+    struct node *node =
+        node_start("dir %s\nappendonly yes\nauto-aof-rewrite-percentage 0\n", disk);
+    const char *value = scratch_printf("%1000s", "x"), *reply;
+    struct raw *others[OTHERS], *raw = raw_open(node_port(node));
+    int written = 0;
+    do
+        reply = node_try(node, "SET k%d %s", written++, value);
+    while (reply != NULL && strcmp(reply, "OK") == 0 && written < 8000);
+    node_expect(node, "-MISCONF *", "SET again 1");
+    for (int i = 0; i < OTHERS; i++)
+        others[i] = raw_open(node_port(node));
+    raw_send_text(raw, "CONFIG SET appendonly no\r\n");
+    int64_t start = now_ms();
+    cr_expect_eq(raw_reply(raw, 300).len, 0, "it did not wait for the disk");
+    for (int i = 0; i < OTHERS; i++)
+        raw_expect(others[i], "$1\r\nx\r\n", "GETRANGE k0 999 999");
+    cr_expect_lt(now_ms() - start, 5000, "others had to wait");
+    node_expect(node, "-ERR CONFIG SET failed (possibly related to argument 'appendonly') - the "
+                      "append-only file is being turned on or off: try again",
+        "CONFIG SET appendonly yes");
+    struct bytes got = raw_reply(raw, 20000);
+    cr_expect(bytes_equal(got, BYTES("+OK\r\n")), "%s", raw_escape(got));
+    wait_until(5000, strcmp(node_text(node, "SET again 1"), "OK") == 0);
+    cr_expect_str_eq(node_info(node, "aof_enabled"), "0");
+    for (int i = 0; i < OTHERS; i++)
+        raw_close(others[i]);
+    raw_close(raw);
+}
+
+/* A save point's file cannot be written: no write is taken, and PING tells who watches. */
+Test(persistence, snapshot_that_cannot_be_written)
+{
+    static const char refused[] =
+        "-MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist "
+        "to disk. Commands that may modify the data set are disabled, because this instance is "
+        "configured to report errors during writes if RDB snapshotting fails "
+        "(stop-writes-on-bgsave-error option). Please check the Redis logs for details about the "
+        "RDB error.";
+    struct node *node = node_start("save 1000 1\n%s", "");
+    node_expect(node, "OK", "SET k 1");
+    folder_make(node_path(node, "dump.rdb"));
+    node_expect(node, "Background saving started", "BGSAVE");
+    wait_until(10000, strcmp(node_info(node, "rdb_last_bgsave_status"), "err") == 0);
+    node_expect(node, refused, "SET k 2");
+    node_expect(node, refused, "PING");
+    node_expect(node, refused, "PING x");
+    node_expect(node, "OK", "MULTI");
+    node_expect(node, refused, "PING");
+    node_expect(node, "-EXECABORT Transaction discarded because of previous errors.", "EXEC");
+    node_expect(node, "x", "ECHO x");
+    node_expect(node, "1", "GET k");
+    node_expect(node, "OK", "CONFIG SET stop-writes-on-bgsave-error no");
+    node_expect(node, "PONG", "PING");
+    node_expect(node, "OK", "CONFIG SET stop-writes-on-bgsave-error yes");
+    node_expect(node, refused, "PING");
+    node_expect(node, "OK", "CONFIG SET save %s", "");
+    node_expect(node, "PONG", "PING");
+    folder_remove(node_path(node, "dump.rdb"));
+    node_expect(node, "Background saving started", "BGSAVE");
+    wait_until(10000, strcmp(node_info(node, "rdb_last_bgsave_status"), "ok") == 0);
+    node_expect(node, "PONG", "PING");
+    node_expect(node, "OK", "SET k 2");
+}
