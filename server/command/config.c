@@ -6,6 +6,7 @@
 #include "server/command/glob.h"
 #include "server/command/help.h"
 #include "server/command/permission.h"
+#include "server/command/rows.h"
 #include "server/command/stats.h"
 #include "server/log.h"
 
@@ -169,14 +170,7 @@ static const struct command subcommands[] = {
         .complexity = "O(N) where N is the number of patterns",
         .args = get_args,
         .history = get_history },
-    { .name = "help",
-        .run = call_help,
-        .arity = 2,
-        .flags = CMD_LOADING | CMD_STALE,
-        .group = "server",
-        .since = "5.0.0",
-        .summary = "Lists the subcommands",
-        .complexity = "O(1)" },
+    HELP_ROW("server", "5.0.0"),
     { .name = "resetstat",
         .run = config_resetstat,
         .arity = 2,

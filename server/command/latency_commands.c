@@ -2,6 +2,7 @@
 #include "server/command/command_docs.h"
 #include "server/command/help.h"
 #include "server/command/latency_events.h"
+#include "server/command/rows.h"
 
 #include "server/clock.h"
 #include "server/config.h"
@@ -316,14 +317,7 @@ static const struct command subcommands[] = {
         .complexity = "O(1)",
         .tips = ask_tips,
         .args = event_args },
-    { .name = "help",
-        .run = call_help,
-        .arity = 2,
-        .flags = CMD_LOADING | CMD_STALE,
-        .group = "server",
-        .since = "2.8.13",
-        .summary = "Lists the subcommands",
-        .complexity = "O(1)" },
+    HELP_ROW("server", "2.8.13"),
     { .name = "histogram",
         .run = latency_histogram_run,
         .arity = -2,

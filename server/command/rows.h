@@ -26,6 +26,11 @@
 
 #define HISTORY(...) (const struct command_history[]) { __VA_ARGS__, { 0 } }
 #define TIPS(...) (const char *const[]) { __VA_ARGS__, NULL }
+
+/* The row of a container's HELP (command/help.h). */
+#define HELP_ROW(group_text, version) \
+    { .name = "help", .run = call_help, .arity = 2, .flags = CMD_LOADING | CMD_STALE, .group = group_text, \
+        .since = version, .summary = "Lists the subcommands", .complexity = "O(1)" }
 /* clang-format on */
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "server/command/help.h"
 #include "server/command/redact.h"
+#include "server/command/rows.h"
 #include "server/config.h"
 
 #include "common/memory.h"
@@ -206,14 +207,7 @@ static const struct command subcommands[] = {
         .tips = get_tips,
         .args = get_args,
         .history = get_history },
-    { .name = "help",
-        .run = call_help,
-        .arity = 2,
-        .flags = CMD_LOADING | CMD_STALE,
-        .group = "server",
-        .since = "6.2.0",
-        .summary = "Lists the subcommands",
-        .complexity = "O(1)" },
+    HELP_ROW("server", "6.2.0"),
     { .name = "len",
         .run = slowlog_len,
         .arity = 2,

@@ -15,8 +15,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-TestSuite(snapshot, .timeout = 120);
-TestSuite(snapshot_queue, .timeout = 60);
+static void world_begin(void);
+static void world_end(void);
+
+TestSuite(snapshot, .init = world_begin, .fini = world_end, .timeout = 120);
+TestSuite(snapshot_queue, .init = world_begin, .fini = world_end, .timeout = 60);
 TestSuite(load, .timeout = 60);
 
 enum { DATABASES = 3, SECOND = 1000 };
@@ -228,7 +231,8 @@ static void world_begin(void)
 
 static void world_end(void)
 {
-    snapshotter_destroy(world.snapshotter);
+    if (world.snapshotter)
+        snapshotter_destroy(world.snapshotter);
     clear(world.store);
     clear(world.moment);
     clear(world.loaded);
@@ -363,7 +367,7 @@ static void hold(void)
 
 /* --- Tests. --- */
 
-Test(snapshot, of_an_empty_store, .init = world_begin, .fini = world_end)
+Test(snapshot, of_an_empty_store)
 {
     struct keeper keeper;
     keeper_init(&keeper);
@@ -373,7 +377,7 @@ Test(snapshot, of_an_empty_store, .init = world_begin, .fini = world_end)
     keeper_free(&keeper);
 }
 
-Test(snapshot, holds_what_is_there, .init = world_begin, .fini = world_end)
+Test(snapshot, holds_what_is_there)
 {
     struct keeper keeper;
     fill(5000);
@@ -388,7 +392,7 @@ Test(snapshot, holds_what_is_there, .init = world_begin, .fini = world_end)
     keeper_free(&keeper);
 }
 
-Test(snapshot, is_of_its_moment_while_writers_write, .init = world_begin, .fini = world_end)
+Test(snapshot, is_of_its_moment_while_writers_write)
 {
     uint64_t preserved = 0;
     fill(3000);
@@ -414,7 +418,7 @@ Test(snapshot, is_of_its_moment_while_writers_write, .init = world_begin, .fini 
 }
 
 /* Generations are one byte: what a snapshot of long ago has marked must not count as seen. */
-Test(snapshot, a_thousand_in_a_row, .init = world_begin, .fini = world_end)
+Test(snapshot, a_thousand_in_a_row)
 {
     fill(40);
     for (int round = 0; round < 600; round++) {
@@ -439,8 +443,7 @@ Test(snapshot, a_thousand_in_a_row, .init = world_begin, .fini = world_end)
     }
 }
 
-Test(snapshot, a_slot_with_very_many_keys_is_walked_in_pieces, .init = world_begin,
-    .fini = world_end)
+Test(snapshot, a_slot_with_very_many_keys_is_walked_in_pieces)
 {
     char name[64];
     for (unsigned i = 0; i < 20000; i++) {
@@ -495,8 +498,7 @@ static void flush_everything(void)
     turn_end(runner);
 }
 
-Test(snapshot, flushing_everything_under_it_takes_nothing_away, .init = world_begin,
-    .fini = world_end)
+Test(snapshot, flushing_everything_under_it_takes_nothing_away)
 {
     struct keeper keeper;
     fill(20000);
@@ -511,8 +513,7 @@ Test(snapshot, flushing_everything_under_it_takes_nothing_away, .init = world_be
     keeper_free(&keeper);
 }
 
-Test(snapshot, all_targets_get_the_same_and_a_bad_one_harms_nobody, .init = world_begin,
-    .fini = world_end)
+Test(snapshot, all_targets_get_the_same_and_a_bad_one_harms_nobody)
 {
     struct keeper keepers[6];
     fill(5000);
@@ -547,8 +548,7 @@ Test(snapshot, all_targets_get_the_same_and_a_bad_one_harms_nobody, .init = worl
         keeper_free(&keepers[i]);
 }
 
-Test(snapshot, requests_under_way_are_served_together_by_the_next, .init = world_begin,
-    .fini = world_end)
+Test(snapshot, requests_under_way_are_served_together_by_the_next)
 {
     struct keeper first, second, third;
     fill(100);
@@ -576,8 +576,7 @@ Test(snapshot, requests_under_way_are_served_together_by_the_next, .init = world
     keeper_free(&third);
 }
 
-Test(snapshot, cancel_fails_those_under_way_and_those_that_wait, .init = world_begin,
-    .fini = world_end)
+Test(snapshot, cancel_fails_those_under_way_and_those_that_wait)
 {
     struct keeper first, second, third;
     fill(3000);
@@ -604,7 +603,7 @@ Test(snapshot, cancel_fails_those_under_way_and_those_that_wait, .init = world_b
     keeper_free(&third);
 }
 
-Test(snapshot, destroying_it_fails_what_is_under_way, .init = world_begin)
+Test(snapshot, destroying_it_fails_what_is_under_way)
 {
     struct keeper first, second;
     fill(20000);
@@ -617,14 +616,12 @@ Test(snapshot, destroying_it_fails_what_is_under_way, .init = world_begin)
         usleep(100);
     snapshotter_request(world.snapshotter, &second.target);
     snapshotter_destroy(world.snapshotter);
+    world.snapshotter = NULL;
     cr_expect(first.done && second.done);
     cr_expect(!second.ok && strcmp(second.error, "the server is shutting down") == 0);
     writers_stop();
     keeper_free(&first);
     keeper_free(&second);
-    clear(world.store);
-    clear(world.moment);
-    clear(world.loaded);
 }
 
 /* --- Files. --- */
@@ -667,7 +664,7 @@ static void note_aux(void *context, struct bytes name, struct bytes value)
     buffer_printf(context, "%.*s=%.*s ", (int)name.len, name.data, (int)value.len, value.data);
 }
 
-Test(snapshot, in_a_file, .init = world_begin, .fini = world_end)
+Test(snapshot, in_a_file)
 {
     const char *path = scratch_printf("%s/dump.rdb", scratch_folder());
     struct rdb_reader reader;
@@ -694,7 +691,7 @@ Test(snapshot, in_a_file, .init = world_begin, .fini = world_end)
     buffer_free(&aux);
 }
 
-Test(snapshot, a_file_that_cannot_be_made_says_why, .init = world_begin, .fini = world_end)
+Test(snapshot, a_file_that_cannot_be_made_says_why)
 {
     struct outcome outcome = save_to("/nonexistent/dump.rdb");
     cr_expect(!outcome.ok);
@@ -724,7 +721,7 @@ static bool wait_for_bytes(struct snapshot_queue *queue, struct bytes *bytes)
     }
 }
 
-Test(snapshot_queue, carries_the_frame_and_the_file, .init = world_begin, .fini = world_end)
+Test(snapshot_queue, carries_the_frame_and_the_file)
 {
     struct snapshot_queue_options options = {
         .limit = 1, .stall_ms = 20 * SECOND, .notify = count_notify
@@ -768,8 +765,7 @@ Test(snapshot_queue, carries_the_frame_and_the_file, .init = world_begin, .fini 
     keeper_free(&first);
 }
 
-Test(snapshot_queue, a_consumer_that_takes_nothing_is_given_up, .init = world_begin,
-    .fini = world_end)
+Test(snapshot_queue, a_consumer_that_takes_nothing_is_given_up)
 {
     struct snapshot_queue_options options = { .limit = 1, .stall_ms = 50 };
     struct snapshot_queue *queue = snapshot_queue_create(&options);
@@ -790,7 +786,7 @@ Test(snapshot_queue, a_consumer_that_takes_nothing_is_given_up, .init = world_be
     snapshot_queue_close(queue);
 }
 
-Test(snapshot_queue, closing_ends_it_at_any_time, .init = world_begin, .fini = world_end)
+Test(snapshot_queue, closing_ends_it_at_any_time)
 {
     fill(20000);
     for (int when = 0; when < 4; when++) {
