@@ -334,7 +334,8 @@ static int64_t read_rdb(int fd, bool keep_expired, struct error *error)
 
 static int64_t load_base(void *context, int fd, const char *path, struct error *error)
 {
-    int64_t bytes = read_rdb(fd, false, error);
+    /* What stands behind it was done while its keys lived, and removes those that expired. */
+    int64_t bytes = read_rdb(fd, true, error);
     if (bytes < 0)
         error_prefix(error, "%s", path);
     return bytes;

@@ -111,3 +111,26 @@ Test(restart, old_primary_learns)
     cluster_wait_ok(cluster, 30000);
     cr_expect(node_same_data(primary, replica));
 }
+
+/* The rewritten file has a key whose time runs out before the restart, and what follows it changes
+ * the key while it lived: neither may that fail, nor make the key again, for ever. */
+Test(restart, expired_since_the_rewrite)
+{
+    enum { LIFE_MS = 3000 };
+    struct node *node = node_start("appendonly yes\nappendfsync always\n");
+    int64_t start = now_ms();
+    node_expect(node, "OK", "SET counter 7 PX %d", LIFE_MS);
+    node_expect(node, "OK", "XGROUP CREATE stream group 0 MKSTREAM");
+    node_expect(node, "1", "PEXPIRE stream %d", LIFE_MS);
+    node_expect(node, "*", "BGREWRITEAOF");
+    wait_until(LIFE_MS, node_info_is(node, "aof_rewrite_in_progress", "0") &&
+                            file_exists(node_path(node, "appendonlydir/appendonly.aof.2.base.rdb")));
+    node_expect(node, "8", "INCR counter");
+    node_expect(node, "1", "XGROUP CREATECONSUMER stream group consumer");
+    node_expect(node, "1", "LPUSH list a");
+    node_kill(node);
+    wait_until(LIFE_MS * 2, now_ms() - start > LIFE_MS);
+    node_restart(node);
+    node_expect(node, "0", "EXISTS counter stream");
+    node_expect(node, "1", "LLEN list");
+}
