@@ -30,7 +30,7 @@ JEMALLOC_debug = -ljemalloc
 JEMALLOC := $(JEMALLOC_$(VARIANT))
 
 COMMON_LIBS = -lm
-SERVER_LIBS = -levent_core -levent_pthreads -llzf -llua5.1-cjson -llua5.1 $(JEMALLOC) $(COMMON_LIBS)
+SERVER_LIBS = -levent_core -levent_pthreads -lcrypto -llzf -llua5.1-cjson -llua5.1 $(JEMALLOC) $(COMMON_LIBS)
 CONSOLE_LIBS = -levent_core -levent_extra -lhiredis -ljansson -lncursesw -ltinfo $(COMMON_LIBS)
 
 COMMON_SRC := $(sort $(wildcard common/*.c))

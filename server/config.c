@@ -6,6 +6,7 @@
 #include "server/config_table.h"
 
 #include "common/memory.h"
+#include "common/words.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -21,6 +22,8 @@ static char *texts[CONFIG_COUNT - CONFIG_NUMBER_COUNT]; /* under text_mutex */
 
 /* Written before any thread runs. */
 static char *file_path;
+static struct buffer user_lines;
+static void (*write_users)(struct buffer *out);
 static struct hook {
     enum config_id id;
     config_apply_fn *apply;
@@ -86,6 +89,35 @@ const char *config_file(void)
     return file_path ? file_path : "";
 }
 
+/* ---- Users ---- */
+
+void config_add_user_line(const struct bytes *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            buffer_append_char(&user_lines, ' ');
+        words_quote(&user_lines, words[i]);
+    }
+    buffer_append_char(&user_lines, '\n');
+}
+
+struct bytes config_user_lines(void)
+{
+    return user_lines.len ? buffer_bytes(&user_lines) : BYTES("");
+}
+
+void config_on_rewrite(void (*write)(struct buffer *out))
+{
+    write_users = write;
+}
+
+bool config_write_users(struct buffer *out)
+{
+    if (write_users)
+        write_users(out);
+    return write_users != NULL;
+}
+
 /* ---- Values of directives ---- */
 
 void config_value_read(const struct directive *row, struct config_value *value)
@@ -129,6 +161,7 @@ void config_reset(const char *path)
         if (row->apply && row->id != CONFIG_DIR)
             row->apply(row, NULL);
     }
+    user_lines.len = 0;
     free(file_path);
     file_path = path[0] ? realpath(path, NULL) : NULL;
 }

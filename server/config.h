@@ -276,4 +276,13 @@ const char *config_file(void);
  */
 bool config_rewrite(struct error *error);
 
+/* The `user` lines that were read: "user NAME RULE ...", each with a line end, its words quoted as
+ * words_split wants them. What they mean is for the ACLs; so is what config_rewrite puts in their
+ * place: whole lines, which `write` appends. */
+struct bytes config_user_lines(void);
+void config_on_rewrite(void (*write)(struct buffer *out));
+/* Puts a file in the place of another one, or where there was none: complete on the disk, then
+ * renamed, with the permissions of the old one. path is absolute. */
+bool config_replace_file(const char *path, struct bytes data, struct error *error);
+
 #endif

@@ -189,6 +189,12 @@ static bool set_directive(
 static bool load_words(
     struct loader *loader, const struct words *words, bool *whole, struct error *error)
 {
+    if (bytes_is(words->items[0], "user")) {
+        if (words->count < 2)
+            return error_set(error, "wrong number of arguments");
+        config_add_user_line(words->items, words->count);
+        return true;
+    }
     if (!bytes_is(words->items[0], "include"))
         return set_directive(loader, words->items, words->count, error);
     if (words->count != 2)

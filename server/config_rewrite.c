@@ -22,6 +22,8 @@ struct survey {
     bool says_it[DIRECTIVES_MAX]; /* its one line says what is in force */
     bool written[DIRECTIVES_MAX];
     bool has_signature;
+    bool has_users; /* somebody knows of users: */
+    struct buffer users; /* their lines, until they are written */
 };
 
 /* The row of a line, and its words; NULL for all that is no directive's (words is to be freed all
@@ -81,6 +83,12 @@ static void copy_line(struct bytes line, struct buffer *out)
     buffer_append_char(out, '\n');
 }
 
+/* Whether the line tells of a user. */
+static bool is_user(const struct words *words)
+{
+    return words->count >= 2 && bytes_is(words->items[0], "user");
+}
+
 static void rewrite_lines(struct bytes text, struct survey *survey, struct buffer *out)
 {
     struct bytes line;
@@ -88,7 +96,11 @@ static void rewrite_lines(struct bytes text, struct survey *survey, struct buffe
         struct words words;
         const struct directive *row = row_of(line, &words);
         size_t index = row ? (size_t)(row - config_directives) : 0;
-        if (!row || survey->says_it[index])
+        if (is_user(&words) && survey->has_users) {
+            /* All of them stand where the first one stood. */
+            buffer_append(out, survey->users.data, survey->users.len);
+            survey->users.len = 0;
+        } else if (!row || survey->says_it[index])
             copy_line(line, out);
         else if (!survey->written[index])
             write_now(row, out);
@@ -120,6 +132,9 @@ static void append_others(struct survey *survey, struct buffer *out)
         survey->has_signature = true;
         write_now(row, out);
     }
+    if (survey->users.len > 0 && !survey->has_signature)
+        buffer_printf(out, "%s%s\n", out->len ? "\n" : "", signature);
+    buffer_append(out, survey->users.data, survey->users.len);
 }
 
 /* ---- The disk ---- */
@@ -151,8 +166,7 @@ static void sync_directory(const char *path)
     free(dir);
 }
 
-/* path is absolute. The new file has the permissions of the old one. */
-static bool replace_file(const char *path, struct bytes data, struct error *error)
+bool config_replace_file(const char *path, struct bytes data, struct error *error)
 {
     size_t size = strlen(path) + sizeof("-XXXXXX.tmp");
     char *temporary = memory_alloc(size);
@@ -187,13 +201,15 @@ bool config_rewrite(struct error *error)
     config_change_lock();
     bool done = access(path, F_OK) != 0 || config_read_file(path, &old, error);
     if (done) {
+        survey.has_users = config_write_users(&survey.users);
         survey_lines(buffer_bytes(&old), &survey);
         rewrite_lines(buffer_bytes(&old), &survey, &new);
         append_others(&survey, &new);
-        done = replace_file(path, buffer_bytes(&new), error);
+        done = config_replace_file(path, buffer_bytes(&new), error);
     }
     config_change_unlock();
     buffer_free(&old);
     buffer_free(&new);
+    buffer_free(&survey.users);
     return done;
 }

@@ -92,6 +92,12 @@ void config_value_free(struct config_value *value);
 void config_change_lock(void);
 void config_change_unlock(void);
 
+/* Keeps a `user` line, for config_user_lines. */
+void config_add_user_line(const struct bytes *words, size_t count);
+/* Appends what stands for the `user` lines now, if anybody has said how (config_on_rewrite). False:
+ * nobody has, and they stay as they are. */
+bool config_write_users(struct buffer *out);
+
 /* Sets everything to its default; path is that of the file ("": none), made absolute. */
 void config_reset(const char *path);
 /* The whole file, at most 16 MB. */

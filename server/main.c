@@ -2,6 +2,8 @@
  * stop. */
 #include "server/clock.h"
 #include "server/cluster/service.h"
+#include "server/command/acl_log.h"
+#include "server/command/acl_users.h"
 #include "server/command/block.h"
 #include "server/command/cluster_host.h"
 #include "server/command/command.h"
@@ -57,12 +59,6 @@ static bool is_option(const char *argument, const char *brief, const char *full)
     return strcmp(argument, brief) == 0 || strcmp(argument, full) == 0;
 }
 
-static bool password_changed(enum config_id id, struct error *error)
-{
-    condition_set(CONDITION_PASSWORD, config_text_is_set(id));
-    return true;
-}
-
 /* What must be there before anything runs: configuration, process, commands. */
 static bool prepare(int argc, char **argv, struct error *error)
 {
@@ -83,8 +79,8 @@ static bool prepare(int argc, char **argv, struct error *error)
     tracking_init();
     script_info_init();
     dispatch_init(config_is(CONFIG_CLUSTER_ENABLED));
-    config_on_change(CONFIG_REQUIREPASS, password_changed);
-    return password_changed(CONFIG_REQUIREPASS, error) && notify_init(error);
+    acl_log_init();
+    return acl_users_init(error) && notify_init(error);
 }
 
 /* Whether load is through: until then there is nothing to close, and others may be busy opening it.

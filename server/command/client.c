@@ -1,5 +1,6 @@
 /* CLIENT. A session belongs to its worker, so what concerns all clients (LIST, KILL) makes a round
  * through the workers, each of which answers for its own, while the client that asked waits. */
+#include "server/command/acl_users.h"
 #include "server/command/block.h"
 #include "server/command/client.h"
 #include "server/command/client_tracking.h"
@@ -146,7 +147,7 @@ static void describe(struct buffer *out, const struct session *session, int64_t 
     buffer_printf(out,
         " db=%u sub=%zu psub=%zu ssub=%zu multi=%d qbuf=%zu qbuf-free=%zu argv-mem=0 multi-mem=%zu "
         "rbs=%zu "
-        "rbp=%zu obl=%zu oll=%zu omem=%zu tot-mem=%zu events=%s cmd=%s user=default redir=%lld "
+        "rbp=%zu obl=%zu oll=%zu omem=%zu tot-mem=%zu events=%s cmd=%s user=%s redir=%lld "
         "resp=%d",
         session->database, topic_count_of(session, TOPIC_CHANNEL),
         topic_count_of(session, TOPIC_PATTERN), topic_count_of(session, TOPIC_SHARD),
@@ -155,10 +156,15 @@ static void describe(struct buffer *out, const struct session *session, int64_t 
         figures.output_buffer, figures.output_buffer, figures.output_blobs, figures.output_memory,
         figures.memory, figures.is_writing ? "rw" : "r",
         session->last_command ? command_by_id(session->last_command - 1)->name : "NULL",
-        (long long)client_redirect_of(session), session->reply.protocol);
+        acl_session_user(session), (long long)client_redirect_of(session), session->reply.protocol);
     buffer_printf(out, " lib-name=%s lib-ver=%s",
         session->library_name ? session->library_name : "",
         session->library_version ? session->library_version : "");
+}
+
+void client_describe(struct buffer *out, const struct session *session, int64_t now)
+{
+    describe(out, session, now, false);
 }
 
 static void client_info(struct call *call)
@@ -234,7 +240,7 @@ static bool is_wanted(const struct round *round, const struct session *session)
     return listed && (filter->type == CLIENT_ANY || filter->type == type_of_session(session)) &&
            (!filter->peer || strcmp(filter->peer, session->peer) == 0) &&
            (!filter->local || strcmp(filter->local, session->local) == 0) &&
-           (!filter->user || (strcmp(filter->user, "default") == 0 &&
+           (!filter->user || (strcmp(filter->user, acl_session_user(session)) == 0 &&
                                  type_of_session(session) != CLIENT_PRIMARY)) &&
            !(filter->skip_me && session->id == round->me);
 }
@@ -369,7 +375,7 @@ static bool read_kill_pair(struct call *call, int at, struct filter *filter)
         return true;
     }
     if (bytes_is(word, "user")) {
-        if (!bytes_equal(value, BYTES("default"))) {
+        if (!acl_users_has(value)) {
             reply_error(call->reply, "No such user '%.*s'", (int)(value.len < 64 ? value.len : 64),
                 value.data);
             return false;

@@ -140,6 +140,13 @@ int command_keys(const struct command *command, const struct bytes *argv, int ar
 /* The same with what is no key but belongs to a slot as well (KEY_NOT_KEY: sharded channels). */
 int command_slotted(const struct command *command, const struct bytes *argv, int argc, int *positions, int max);
 
+/* What the request does with a key that this specification of the command finds (enum key_spec_flag): where that
+ * depends on the arguments (SET, BITFIELD), what it depends on has been looked at. */
+unsigned command_spec_flags(
+    const struct key_spec *spec, const struct command_entry *entry, const struct bytes *argv, int argc);
+/* For each argument those flags, of the first specification that finds a key there; 0: no key. The caller frees. */
+unsigned *command_key_flags(const struct command_entry *entry, const struct bytes *argv, int argc);
+
 /* Whether a request of this command has exactly one key, at a fixed place: the fast way through dispatch. */
 static inline bool command_has_one_key(const struct command *command)
 {

@@ -329,61 +329,12 @@ static void command_list(struct call *call)
 
 /* ---- GETKEYS ---- */
 
-/* GET and OVERFLOW, with their arguments, and nothing else. */
-static bool bitfield_reads_only(const struct bytes *argv, int argc)
-{
-    for (int i = 2; i < argc; i++) {
-        int args = bytes_is(argv[i], "get") ? 2 : bytes_is(argv[i], "overflow") ? 1 : argc;
-        if (i + args >= argc)
-            return false;
-        i += args;
-    }
-    return true;
-}
-
-/* The flags of one request's key where its specification says that they depend: SET and BITFIELD
- * are told from their arguments. */
-static unsigned flags_of_request(const struct key_spec *spec, const struct command_entry *entry,
-    const struct bytes *argv, int argc)
-{
-    if (!(spec->flags & KEY_VARIABLE_FLAGS))
-        return spec->flags;
-    if (strcmp(entry->name, "set") == 0) {
-        for (int i = 3; i < argc; i++) {
-            if (bytes_is(argv[i], "get"))
-                return KEY_RW | KEY_ACCESS | KEY_UPDATE;
-        }
-        return KEY_OW | KEY_UPDATE;
-    }
-    if (strcmp(entry->name, "bitfield") == 0 && bitfield_reads_only(argv, argc))
-        return KEY_RO | KEY_ACCESS;
-    return spec->flags & ~(unsigned)KEY_VARIABLE_FLAGS;
-}
-
-/* For each argument the flags of the first specification that finds a key there. The caller frees.
- */
-static unsigned *flags_by_argument(
-    const struct command_entry *entry, const struct bytes *argv, int argc, int *positions)
-{
-    unsigned *flags = memory_alloc_zeroed((size_t)argc, sizeof(*flags));
-    for (const struct key_spec *spec = entry->command->keys; spec->begin; spec++) {
-        const struct key_spec alone[] = { *spec, { 0 } };
-        const struct command command = { .name = entry->command->name, .keys = alone };
-        int count = command_keys(&command, argv, argc, positions, argc);
-        for (int i = 0; i < count && i < argc; i++) {
-            if (!flags[positions[i]])
-                flags[positions[i]] = flags_of_request(spec, entry, argv, argc);
-        }
-    }
-    return flags;
-}
-
 static void reply_found_keys(struct call *call, const struct command_entry *entry, bool with_flags)
 {
     const struct bytes *argv = call->argv + 2;
     int argc = call->argc - 2;
     int *positions = memory_alloc((size_t)argc * sizeof(*positions));
-    unsigned *flags = with_flags ? flags_by_argument(entry, argv, argc, positions) : NULL;
+    unsigned *flags = with_flags ? command_key_flags(entry, argv, argc) : NULL;
     int count = command_keys(entry->command, argv, argc, positions, argc);
     if (count < 0 && entry->command->flags & CMD_NO_MANDATORY_KEYS)
         count = 0;

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 enum condition {
-    CONDITION_PASSWORD = 1 << 0,       /* requirepass is set */
+    CONDITION_PASSWORD = 1 << 0,       /* the default user needs one, or is off */
     CONDITION_LOADING = 1 << 1,        /* the data set is being read */
     CONDITION_REPLICA = 1 << 2,        /* this node is a replica */
     CONDITION_STALE = 1 << 3,          /* a replica without its primary's link */

@@ -1,6 +1,7 @@
 /* CONFIG: the configuration module as commands. */
 #include "server/config.h"
 #include "server/aof_switch.h"
+#include "server/command/acl_log.h"
 #include "server/command/background.h"
 #include "server/command/errorstats.h"
 #include "server/command/glob.h"
@@ -134,6 +135,7 @@ static void config_resetstat(struct call *call)
 {
     stats_reset();
     errorstats_reset();
+    acl_log_reset_counters();
     reply_ok(call->reply);
 }
 

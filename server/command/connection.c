@@ -3,6 +3,7 @@
 #include "server/command/families.h"
 
 #include "common/number.h"
+#include "server/command/acl_access.h"
 #include "server/command/call.h"
 #include "server/command/client.h"
 #include "server/command/condition.h"
@@ -58,31 +59,7 @@ static void select_database(struct call *call)
     }
 }
 
-/* ---- Passwords ---- */
-
-/* Takes as long for a wrong password as for the right one, whatever they have in common. */
-static bool is_password(struct bytes given, const char *password)
-{
-    size_t len = strlen(password);
-    unsigned char difference = (unsigned char)(given.len != len);
-    for (size_t i = 0; i < given.len; i++)
-        difference |= (unsigned char)(given.data[i] ^ (len > 0 ? password[i % len] : 1));
-    return difference == 0;
-}
-
-/* False: the error has been written. */
-static bool authenticate(struct call *call, struct bytes user, struct bytes given)
-{
-    char *password = config_text(CONFIG_REQUIREPASS);
-    bool ok = bytes_equal(user, BYTES("default")) &&
-              (password[0] == '\0' || is_password(given, password));
-    free(password);
-    if (ok)
-        call->session->flags |= SESSION_AUTHENTICATED;
-    else
-        reply_error(call->reply, "WRONGPASS invalid username-password pair or user is disabled.");
-    return ok;
-}
+/* ---- Who it is ---- */
 
 static void auth(struct call *call)
 {
@@ -90,14 +67,14 @@ static void auth(struct call *call)
         call_error_syntax(call);
         return;
     }
-    if (call->argc == 2 && !config_text_is_set(CONFIG_REQUIREPASS)) {
+    if (call->argc == 2 && acl_default_is_nopass()) {
         reply_error(call->reply,
             "AUTH <password> called without any password configured for the default user. Are you "
             "sure your configuration is correct?");
         return;
     }
     struct bytes user = call->argc == 3 ? call->argv[1] : BYTES("default");
-    if (authenticate(call, user, call->argv[call->argc - 1]))
+    if (acl_login(call, user, call->argv[call->argc - 1]))
         reply_ok(call->reply);
 }
 
@@ -138,7 +115,7 @@ static void hello(struct call *call)
     for (int i = 2; i < call->argc; i++) {
         int more = call->argc - 1 - i;
         if (bytes_is(call->argv[i], "AUTH") && more >= 2) {
-            if (!authenticate(call, call->argv[i + 1], call->argv[i + 2]))
+            if (!acl_login(call, call->argv[i + 1], call->argv[i + 2]))
                 return;
             i += 2;
         } else if (bytes_is(call->argv[i], "SETNAME") && more >= 1) {
@@ -175,9 +152,9 @@ static void reset(struct call *call)
     tracking_stop(session);
     topic_leave_all(session);
     session->flags &=
-        ~(unsigned)(SESSION_ASKING | SESSION_READONLY | SESSION_AUTHENTICATED | SESSION_NO_TOUCH |
-                    SESSION_NO_EVICT | SESSION_REPLY_OFF | SESSION_REPLY_SKIP_NEXT);
-    session->flags |= session_first_flags();
+        ~(unsigned)(SESSION_ASKING | SESSION_READONLY | SESSION_NO_TOUCH | SESSION_NO_EVICT |
+                    SESSION_REPLY_OFF | SESSION_REPLY_SKIP_NEXT);
+    acl_session_begin(session);
     session->database = 0;
     client_set_name(session, (struct bytes){ "", 0 });
     session->reply.muted = muted;

@@ -8,6 +8,7 @@
 #include "server/command/dispatch.h"
 
 #include "server/clock.h"
+#include "server/command/acl_access.h"
 #include "server/command/block.h"
 #include "server/command/condition.h"
 #include "server/command/errorstats.h"
@@ -258,11 +259,6 @@ bool session_needs_password(const struct session *session)
     return condition_all() & CONDITION_PASSWORD && !(session->flags & SESSION_AUTHENTICATED);
 }
 
-unsigned session_first_flags(void)
-{
-    return condition_all() & CONDITION_PASSWORD ? 0 : SESSION_AUTHENTICATED;
-}
-
 /* Why a command with these flags may not run now; NULL: it may. */
 static const char *refusal(const struct session *session, unsigned flags)
 {
@@ -416,7 +412,8 @@ static bool is_acceptable(struct request *request, struct session *session)
         reply_error(reply, "NOAUTH Authentication required.");
         return false;
     }
-    return true;
+    return __builtin_expect(acl_session_may_all(session), 1) ||
+           acl_allows_request(session, request->entry, request->argv, request->argc);
 }
 
 /* ---- Running ---- */

@@ -10,9 +10,6 @@ bool dispatch_is_cluster(void);
 
 /* The requests of a session before it has authenticated are bounded more tightly. */
 bool session_needs_password(const struct session *session);
-/* The flags of a new client: while no password is set everyone counts as authenticated, and stays
- * so. */
-unsigned session_first_flags(void);
 
 /* Runs the command: its slots are locked, all questions are answered. Counts, times, gathers
  * effects. */

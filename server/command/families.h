@@ -15,6 +15,17 @@
     FAMILY(connection_commands) \
     FAMILY(client_commands) \
     FAMILY(cluster_commands) \
+    FAMILY(keys_commands) \
+    FAMILY(scan_commands) \
+    FAMILY(expiry_commands) \
+    FAMILY(object_commands) \
+    FAMILY(dump_commands) \
+    FAMILY(flush_commands) \
+    FAMILY(migrate_commands) \
+    FAMILY(lcs_commands) \
+    FAMILY(persistence_commands) \
+    FAMILY(acl_commands) \
+    FAMILY(config_commands) \
     FAMILY(command_commands) \
     FAMILY(config_commands) \
     FAMILY(connection_commands) \

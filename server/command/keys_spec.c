@@ -3,7 +3,9 @@
 #include "server/command/command.h"
 #include "server/command/rows.h"
 
+#include "common/memory.h"
 #include "common/number.h"
+#include <stdlib.h>
 
 const struct key_spec keys_first_ro[] = { ONE_KEY(KEY_RO | KEY_ACCESS), { 0 } };
 const struct key_spec keys_first_rw_update[] = { ONE_KEY(KEY_RW | KEY_UPDATE), { 0 } };
@@ -113,4 +115,54 @@ int command_slotted(
     const struct command *command, const struct bytes *argv, int argc, int *positions, int max)
 {
     return find_all(command, 0, argv, argc, positions, max);
+}
+
+/* ---- What is done with a key ---- */
+
+/* GET and OVERFLOW, with their arguments, and nothing else. */
+static bool bitfield_reads_only(const struct bytes *argv, int argc)
+{
+    for (int i = 2; i < argc; i++) {
+        int args = bytes_is(argv[i], "get") ? 2 : bytes_is(argv[i], "overflow") ? 1 : argc;
+        if (i + args >= argc)
+            return false;
+        i += args;
+    }
+    return true;
+}
+
+/* The flags of one request's key where its specification says that they depend: SET and BITFIELD
+ * are told from their arguments. */
+unsigned command_spec_flags(const struct key_spec *spec, const struct command_entry *entry,
+    const struct bytes *argv, int argc)
+{
+    if (!(spec->flags & KEY_VARIABLE_FLAGS))
+        return spec->flags;
+    if (strcmp(entry->name, "set") == 0) {
+        for (int i = 3; i < argc; i++) {
+            if (bytes_is(argv[i], "get"))
+                return KEY_RW | KEY_ACCESS | KEY_UPDATE;
+        }
+        return KEY_OW | KEY_UPDATE;
+    }
+    if (strcmp(entry->name, "bitfield") == 0 && bitfield_reads_only(argv, argc))
+        return KEY_RO | KEY_ACCESS;
+    return spec->flags & ~(unsigned)KEY_VARIABLE_FLAGS;
+}
+
+unsigned *command_key_flags(const struct command_entry *entry, const struct bytes *argv, int argc)
+{
+    unsigned *flags = memory_alloc_zeroed((size_t)argc, sizeof(*flags));
+    int *positions = memory_alloc((size_t)argc * sizeof(*positions));
+    for (const struct key_spec *spec = entry->command->keys; spec->begin; spec++) {
+        const struct key_spec alone[] = { *spec, { 0 } };
+        const struct command command = { .name = entry->command->name, .keys = alone };
+        int count = command_keys(&command, argv, argc, positions, argc);
+        for (int i = 0; i < count && i < argc; i++) {
+            if (!flags[positions[i]])
+                flags[positions[i]] = command_spec_flags(spec, entry, argv, argc);
+        }
+    }
+    free(positions);
+    return flags;
 }

@@ -7,11 +7,12 @@
 static const struct rule {
     const char *command;
     int first;           /* from this argument on */
-    const char *keyword; /* NULL: all of them, or the values of secret directives */
+    const char *keyword; /* NULL: all of them, or (words > 0) the values of secret directives */
     int words;           /* so many behind the keyword */
 } rules[] = {
+    { "acl|setuser", 2, NULL, 0 },
     { "auth", 1, NULL, 0 },
-    { "config|set", 2, NULL, 0 },
+    { "config|set", 2, NULL, 1 },
     { "hello", 1, "auth", 2 },
     { "migrate", 6, "auth", 1 },
     { "migrate", 6, "auth2", 2 },
@@ -21,7 +22,7 @@ static bool rule_hides(const struct rule *rule, const struct bytes *argv, int ar
 {
     if (index < rule->first)
         return false;
-    if (rule->keyword == NULL && rule->first == 2)
+    if (rule->keyword == NULL && rule->words > 0)
         return (index - rule->first) % 2 == 1 && config_is_secret(argv[index - 1]);
     if (rule->keyword == NULL)
         return true;

@@ -9,6 +9,7 @@
 #include "server/command/reply.h"
 #include <stdatomic.h>
 
+struct acl_account;
 struct block_waiter;
 struct executor;
 struct late;
@@ -57,6 +58,7 @@ struct session {
     size_t counted;               /* bytes of memory that client_memory has of it */
     struct subscriptions *subscriptions; /* see topic.h; NULL: none */
     struct tracking *tracking;           /* of a SESSION_TRACKING: see tracking.h */
+    struct acl_account *account;  /* who it is (acl_users.h), held; NULL: may do all (no client) */
     void *connection;             /* net's; NULL for sessions without one */
     void *replica;                /* replication's, of a SESSION_REPLICA */
 };

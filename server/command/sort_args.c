@@ -2,6 +2,7 @@
 
 #include "common/memory.h"
 #include "common/number.h"
+#include "server/command/acl_access.h"
 #include "server/command/dispatch.h"
 #include <stdlib.h>
 
@@ -16,6 +17,15 @@ static bool refuse(struct call *call, const char *option)
     return false;
 }
 
+/* A pattern may name any key. */
+static bool may_read_all(struct call *call, const char *option)
+{
+    if (acl_may_read_all(call))
+        return true;
+    reply_error(call->reply, "%s option of SORT denied due to insufficient ACL permissions.", option);
+    return false;
+}
+
 static bool parse_by(struct call *call, int index, struct sort_args *args)
 {
     args->by = index;
@@ -25,13 +35,17 @@ static bool parse_by(struct call *call, int index, struct sort_args *args)
         return true;
     }
     args->other_keys = true;
-    return !dispatch_is_cluster() || refuse(call, "BY");
+    if (dispatch_is_cluster())
+        return refuse(call, "BY");
+    return may_read_all(call, "BY");
 }
 
 static bool parse_get(struct call *call, int index, struct sort_args *args)
 {
     if (dispatch_is_cluster())
         return refuse(call, "GET");
+    if (!may_read_all(call, "GET"))
+        return false;
     args->gets = memory_resize(args->gets, ((size_t)args->get_count + 1) * sizeof(*args->gets));
     args->gets[args->get_count++] = index;
     args->other_keys = args->other_keys || has_star(call->argv[index]);

@@ -8,6 +8,7 @@
 #include "common/memory.h"
 #include "common/number.h"
 #include "server/clock.h"
+#include "server/command/acl_access.h"
 #include "server/command/block.h"
 #include "server/command/condition.h"
 #include "server/command/dispatch.h"
@@ -273,7 +274,8 @@ static void run_queued(struct session *session, size_t number, bool may_answer_l
         call.hash = store_hash(call.store, key);
         call.one_slot = dispatch_is_cluster();
     }
-    if (dispatch_is_allowed(session, call.reply, queued->entry->command->flags))
+    if (acl_allows_queued(session, queued->entry, queued->argv, queued->argc) &&
+        dispatch_is_allowed(session, call.reply, queued->entry->command->flags))
         dispatch_call(&call);
 }
 

@@ -2,6 +2,7 @@
 
 #include "common/memory.h"
 #include "server/clock.h"
+#include "server/command/acl_users.h"
 #include "server/command/block.h"
 #include "server/command/dispatch.h"
 #include "server/command/transaction.h"
@@ -56,7 +57,8 @@ struct connection *connection_create(
     session->executor = worker->executor;
     session->reply.protocol = 2;
     session->connection = connection;
-    session->flags = session_first_flags() | (unix_socket ? SESSION_UNIX_SOCKET : 0);
+    session->flags = unix_socket ? SESSION_UNIX_SOCKET : 0;
+    acl_session_begin(session);
     session->created_ms = session->active_ms = clock_unix_ms();
     snprintf(session->peer, sizeof(session->peer), "%s", peer);
     snprintf(session->local, sizeof(session->local), "%s", local);
@@ -375,6 +377,7 @@ void connection_free(struct connection *connection)
         connection->stream->closed(session);
     transaction_discard(session);
     session_gone(session);
+    acl_session_end(session);
     close(connection->fd);
     connection_give_input(connection);
     resp_reader_free(&connection->reader);
