@@ -201,16 +201,15 @@ static void acl_setuser(struct call *call)
 static void acl_deluser(struct call *call)
 {
     int64_t deleted = 0;
-    bool refused = false;
-    for (int i = 2; i < call->argc && !refused; i++) {
-        refused = bytes_equal(call->argv[i], BYTES("default"));
-        if (!refused && acl_users_delete(call->argv[i]))
-            deleted++;
+    for (int i = 2; i < call->argc; i++) {
+        if (bytes_equal(call->argv[i], BYTES("default"))) {
+            reply_error(call->reply, "The 'default' user cannot be removed");
+            return;
+        }
     }
-    if (refused)
-        reply_error(call->reply, "The 'default' user cannot be removed");
-    else
-        reply_integer(call->reply, deleted);
+    for (int i = 2; i < call->argc; i++)
+        deleted += acl_users_delete(call->argv[i]);
+    reply_integer(call->reply, deleted);
     if (deleted == 0)
         return;
     if (acl_session_is_deleted(call->session))

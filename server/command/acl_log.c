@@ -107,14 +107,15 @@ void acl_log_add(const struct session *session, enum acl_reason reason, enum acl
     buffer_free(&client);
     pthread_mutex_lock(&mutex);
     struct denial *before = take_like(entry);
-    if (before) {
-        entry->count += before->count;
-        free_entry(before);
-    }
     entry->next = newest;
     newest = entry;
     entry_count++;
-    cut_to((size_t)config_number(CONFIG_ACLLOG_MAX_LEN));
+    if (before) {
+        entry->count += before->count;
+        free_entry(before);
+    } else {
+        cut_to((size_t)config_number(CONFIG_ACLLOG_MAX_LEN));
+    }
     pthread_mutex_unlock(&mutex);
 }
 
