@@ -177,6 +177,14 @@ static bool is_name(struct bytes name)
     return true;
 }
 
+/* Who has lost what it has is disconnected, the caller behind its reply. */
+static void review_sessions(struct call *call)
+{
+    if (acl_session_must_go(call->session))
+        call->session->flags |= SESSION_CLOSE_AFTER_REPLY;
+    acl_sessions_review(call->session->id);
+}
+
 static void acl_setuser(struct call *call)
 {
     if (!is_name(call->argv[2])) {
@@ -188,9 +196,10 @@ static void acl_setuser(struct call *call)
     bool unmatched;
     bool done = acl_users_set(
         call->argv[2], call->argv + 3, (size_t)call->argc - 3, &culprit, &unmatched, &error);
-    if (done)
+    if (done) {
         reply_ok(call->reply);
-    else if (unmatched)
+        review_sessions(call);
+    } else if (unmatched)
         reply_error(call->reply, "%s", error.text);
     else
         reply_error(call->reply, "Error in ACL SETUSER modifier '%.*s': %s",
@@ -210,11 +219,8 @@ static void acl_deluser(struct call *call)
     for (int i = 2; i < call->argc; i++)
         deleted += acl_users_delete(call->argv[i]);
     reply_integer(call->reply, deleted);
-    if (deleted == 0)
-        return;
-    if (acl_session_is_deleted(call->session))
-        call->session->flags |= SESSION_CLOSE_AFTER_REPLY;
-    acl_sessions_close_deleted(call->session->id);
+    if (deleted > 0)
+        review_sessions(call);
 }
 
 static void acl_genpass(struct call *call)
@@ -326,7 +332,7 @@ static void finish_job(struct session *session, void *arg)
         reply_ok(&session->reply);
     else if (session)
         reply_error(&session->reply, "%.*s", (int)job->errors.len, job->errors.data);
-    if (session && acl_session_is_deleted(session))
+    if (session && acl_session_must_go(session))
         session->flags |= SESSION_CLOSE_AFTER_REPLY;
     buffer_free(&job->errors);
     free(job);
@@ -337,7 +343,7 @@ static void run_job(void *arg)
     struct job *job = arg;
     do_job(job);
     if (job->loads && job->done)
-        acl_sessions_close_deleted(job->session);
+        acl_sessions_review(job->session);
     ticket_finish(job->ticket, finish_job, job);
 }
 
@@ -355,7 +361,7 @@ static void begin_job(struct call *call, bool loads)
     }
     do_job(job);
     if (loads && job->done)
-        acl_sessions_close_deleted(job->session);
+        acl_sessions_review(job->session);
     finish_job(call->session, job);
 }
 

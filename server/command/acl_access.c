@@ -78,12 +78,11 @@ const char *acl_refuse_in_script(
     struct session *session, const struct command_entry *entry, const struct bytes *argv, int argc)
 {
     static const char *const whats[] = {
-        [ACL_DENIED_COMMAND] =
-            "NOPERM The user executing the script can't run this command or subcommand",
-        [ACL_DENIED_KEY] = "NOPERM The user executing the script can't access at least one of the "
+        [ACL_DENIED_COMMAND] = "The user executing the script can't run this command or subcommand",
+        [ACL_DENIED_KEY] = "The user executing the script can't access at least one of the "
                            "keys mentioned in the command arguments",
         [ACL_DENIED_CHANNEL] =
-            "NOPERM The user executing the script can't publish to the channel mentioned in the "
+            "The user executing the script can't publish to the channel mentioned in the "
             "command",
     };
     return whats[acl_ask(session, entry, argv, argc, ACL_IN_SCRIPT)];

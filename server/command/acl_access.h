@@ -25,7 +25,8 @@ bool acl_allows_request(
 /* For EXEC, of a command that was allowed when it was queued: writes the error. */
 bool acl_allows_queued(
     struct session *session, const struct command_entry *entry, const struct bytes *argv, int argc);
-/* For redis.call, with the session of who runs the script: NULL, or why not ("NOPERM ..."). */
+/* For redis.call, with the session of who runs the script: NULL, or why not, without a
+ * code. */
 const char *acl_refuse_in_script(
     struct session *session, const struct command_entry *entry, const struct bytes *argv, int argc);
 /* For redis.acl_check_cmd: notes nothing. */

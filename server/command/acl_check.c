@@ -115,7 +115,7 @@ static int denied_channel(const struct acl_selector *selector, const struct comm
     const struct channel_spec *spec = channels_of(entry);
     if (!spec || selector->flags & ACL_ALL_CHANNELS)
         return 0;
-    for (int i = 1; i < (spec->one ? 2 : argc); i++) {
+    for (int i = 1; i < argc && (i == 1 || !spec->one); i++) {
         if (!allows_channel(selector, argv[i], spec->is_pattern))
             return i;
     }

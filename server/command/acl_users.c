@@ -10,6 +10,7 @@
 #include "server/command/background.h"
 #include "server/command/condition.h"
 #include "server/command/executor.h"
+#include "server/command/topic.h"
 #include "server/config.h"
 #include "server/log.h"
 #include "server/store/turn.h"
@@ -329,32 +330,60 @@ const char *acl_session_user(const struct session *session)
     return session->account ? session->account->name : "default";
 }
 
-static void close_deleted(void *arg, struct session *session)
+/* Under mutex: a visit is not in a turn. */
+static bool may_hear(const struct session *session, enum topic_kind kind)
 {
-    if (session->id != *(uint64_t *)arg && acl_session_is_deleted(session))
-        session->executor->close(session);
+    const struct acl_user *user = atomic_load(&session->account->value);
+    struct subscription *subscription;
+    size_t cursor = 0;
+    while ((subscription = topic_next_of(session, kind, &cursor)) != NULL) {
+        if (!acl_check_channel(user, subscription->topic->name, kind == TOPIC_PATTERN))
+            return false;
+    }
+    return true;
 }
 
-struct closing {
-    uint64_t except; /* first: close_deleted gets its address */
+bool acl_session_must_go(const struct session *session)
+{
+    if (acl_session_is_deleted(session))
+        return true;
+    if (acl_session_may_all(session) || !(session->flags & SESSION_SUBSCRIBED))
+        return false;
+    bool hears = true;
+    pthread_mutex_lock(&mutex);
+    for (unsigned kind = 0; kind < TOPIC_OF_PUBSUB && hears; kind++)
+        hears = may_hear(session, (enum topic_kind)kind);
+    pthread_mutex_unlock(&mutex);
+    return !hears;
+}
+
+struct review {
+    uint64_t except; /* a session */
     struct executor *executor;
 };
 
-static void begin_closing(void *arg)
+static void review_session(void *arg, struct session *session)
 {
-    struct closing *closing = arg;
-    closing->executor->visit(closing->executor, close_deleted, free, closing);
+    const struct review *review = arg;
+    if (session->id != review->except && acl_session_must_go(session))
+        session->executor->close(session);
 }
 
-void acl_sessions_close_deleted(uint64_t except)
+static void begin_review(void *arg)
+{
+    struct review *review = arg;
+    review->executor->visit(review->executor, review_session, free, review);
+}
+
+void acl_sessions_review(uint64_t except)
 {
     for (unsigned i = 0; i < executor_count(); i++) {
         struct executor *executor = executor_at(i);
         if (!executor->post || !executor->visit)
             continue;
-        struct closing *closing = memory_alloc(sizeof(*closing));
-        *closing = (struct closing){ except, executor };
-        executor->post(executor, begin_closing, closing);
+        struct review *review = memory_alloc(sizeof(*review));
+        *review = (struct review){ except, executor };
+        executor->post(executor, begin_review, review);
         return;
     }
 }

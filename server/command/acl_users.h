@@ -44,8 +44,11 @@ static inline const struct acl_user *acl_session_value(const struct session *ses
 {
     return atomic_load_explicit(&session->account->value, memory_order_acquire);
 }
-/* Disconnects whose user has been deleted, but for the session with this ID; soon. Any thread. */
-void acl_sessions_close_deleted(uint64_t except);
+/* Whether it has to be disconnected: its user has been deleted, or may no longer hear what it has
+ * subscribed to. In its worker, in a turn or not. */
+bool acl_session_must_go(const struct session *session);
+/* Disconnects all who must go, but for the session with this ID; soon. Any thread. */
+void acl_sessions_review(uint64_t except);
 
 /* --- Users, by their names; any thread. A name is without spaces and zero bytes. --- */
 

@@ -16,6 +16,7 @@
  * the midst of Lua: all commands but those of its slots, those that go over all slots, and scripts.
  * As long as it has not written, its turn ends meanwhile, so that others can stop all turns; once
  * it has, it cannot be killed, and they must wait. */
+#include "server/command/acl_access.h"
 #include "server/command/monitor.h"
 #include "server/command/tracking.h"
 #include "server/command/script_run.h"
@@ -368,13 +369,6 @@ static const char *refuse_command(
     return NULL;
 }
 
-/* The permissions of the user who runs the script: the one place where ACLs come in. */
-static bool may_user(const struct session *session, const struct command_entry *entry,
-    const struct bytes *argv, int argc)
-{
-    return true;
-}
-
 /* ---- The room's callbacks ---- */
 
 static struct script *script_of(struct script_run *run)
@@ -412,10 +406,10 @@ static bool may_begin(struct script *script, struct call *nested, const char **e
     *error = refuse_command(script, entry, nested->argc);
     if (*error)
         return false;
-    if (!may_user(nested->session, entry, nested->argv, nested->argc)) {
-        *error = "-NOPERM The user executing the script can't run this command or subcommand";
+    *error =
+        acl_refuse_in_script(script->call->session, entry, nested->argv, nested->argc);
+    if (*error)
         return false;
-    }
     bool writes = entry->command->flags & CMD_WRITE;
     /* CMD_DENYOOM is for maxmemory, which asks by this flag as it asks for commands of clients. */
     unsigned asked = CMD_WRITE | (script->may_use_memory ? 0 : entry->command->flags & CMD_DENYOOM);
@@ -473,7 +467,8 @@ static int may_run(struct script_run *run, const struct bytes *argv, int argc)
     const struct command_entry *entry = command_lookup(argv, argc, &container);
     if (!entry)
         return -1;
-    return may_user(script_of(run)->call->session, entry, argv, argc);
+    come_back(script_of(run)); /* a user is looked at within a turn */
+    return acl_may_call(script_of(run)->call->session, entry, argv, argc);
 }
 
 static void set_protocol(struct script_run *run, int protocol)
