@@ -330,17 +330,9 @@ const char *acl_session_user(const struct session *session)
     return session->account ? session->account->name : "default";
 }
 
-/* Under mutex: a visit is not in a turn. */
-static bool may_hear(const struct session *session, enum topic_kind kind)
+static bool may_hear(void *arg, enum topic_kind kind, struct bytes name)
 {
-    const struct acl_user *user = atomic_load(&session->account->value);
-    struct subscription *subscription;
-    size_t cursor = 0;
-    while ((subscription = topic_next_of(session, kind, &cursor)) != NULL) {
-        if (!acl_check_channel(user, subscription->topic->name, kind == TOPIC_PATTERN))
-            return false;
-    }
-    return true;
+    return acl_check_channel(arg, name, kind == TOPIC_PATTERN);
 }
 
 bool acl_session_must_go(const struct session *session)
@@ -349,10 +341,8 @@ bool acl_session_must_go(const struct session *session)
         return true;
     if (acl_session_may_all(session) || !(session->flags & SESSION_SUBSCRIBED))
         return false;
-    bool hears = true;
-    pthread_mutex_lock(&mutex);
-    for (unsigned kind = 0; kind < TOPIC_OF_PUBSUB && hears; kind++)
-        hears = may_hear(session, (enum topic_kind)kind);
+    pthread_mutex_lock(&mutex); /* it may not be in a turn */
+    bool hears = topic_each_of(session, may_hear, atomic_load(&session->account->value));
     pthread_mutex_unlock(&mutex);
     return !hears;
 }

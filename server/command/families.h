@@ -5,27 +5,11 @@
 #include "server/command/command.h"
 
 #define COMMAND_FAMILIES(FAMILY) \
+    FAMILY(acl_commands) \
     FAMILY(bitfield_commands) \
     FAMILY(bitmap_commands) \
-    FAMILY(hyperloglog_commands) \
-    FAMILY(memory_commands) \
-    FAMILY(hash_commands) \
-    FAMILY(set_commands) \
-    FAMILY(transaction_commands) \
-    FAMILY(connection_commands) \
     FAMILY(client_commands) \
     FAMILY(cluster_commands) \
-    FAMILY(keys_commands) \
-    FAMILY(scan_commands) \
-    FAMILY(expiry_commands) \
-    FAMILY(object_commands) \
-    FAMILY(dump_commands) \
-    FAMILY(flush_commands) \
-    FAMILY(migrate_commands) \
-    FAMILY(lcs_commands) \
-    FAMILY(persistence_commands) \
-    FAMILY(acl_commands) \
-    FAMILY(config_commands) \
     FAMILY(command_commands) \
     FAMILY(config_commands) \
     FAMILY(connection_commands) \
@@ -45,6 +29,7 @@
     FAMILY(list_commands) \
     FAMILY(list_move_commands) \
     FAMILY(list_pop_commands) \
+    FAMILY(memory_commands) \
     FAMILY(migrate_commands) \
     FAMILY(monitor_commands) \
     FAMILY(object_commands) \
@@ -67,8 +52,7 @@
     FAMILY(zset_commands) \
     FAMILY(zset_pop_commands) \
     FAMILY(zset_random_commands) \
-    FAMILY(zset_range_commands) \
-    /* the last line, so that a new row is one line */
+    FAMILY(zset_range_commands)
 
 #define COMMAND_FAMILY_DECLARE(name) extern const struct command name[];
 COMMAND_FAMILIES(COMMAND_FAMILY_DECLARE)

@@ -271,6 +271,21 @@ struct subscription *topic_next_of(
     return NULL;
 }
 
+bool topic_each_of(const struct session *session,
+    bool (*visit)(void *arg, enum topic_kind kind, struct bytes name), void *arg)
+{
+    const struct subscriptions *all = session->subscriptions;
+    for (size_t i = 0; all && i < all->capacity; i++) {
+        for (const struct subscription *each = all->buckets[i]; each;
+             each = each->next_in_session) {
+            if (each->topic->kind < (enum topic_kind)TOPIC_OF_PUBSUB &&
+                !visit(arg, each->topic->kind, each->topic->name))
+                return false;
+        }
+    }
+    return true;
+}
+
 void topic_leave_all(struct session *session)
 {
     for (unsigned kind = 0; kind < TOPIC_KINDS; kind++) {

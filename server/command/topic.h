@@ -83,6 +83,10 @@ static inline size_t topic_count_of(const struct session *session, enum topic_ki
 {
     return session->subscriptions ? session->subscriptions->counts[kind] : 0;
 }
+/* Visits what it has subscribed to (channels, patterns, sharded channels) as long as visit says
+ * true; gives what it said last, or true. visit changes nothing. */
+bool topic_each_of(const struct session *session,
+    bool (*visit)(void *arg, enum topic_kind kind, struct bytes name), void *arg);
 void topic_leave_all(struct session *session); /* tells nobody */
 size_t topic_memory_of(const struct session *session);
 
