@@ -108,12 +108,15 @@ static void set_counted(struct session *session, size_t memory)
     session->counted = memory;
 }
 
-/* In bytes; 0: none. Below the least of it nobody could say anything. */
+/* In bytes; 0: none, as when it is a share of a maxmemory that is not set. Below the least of it
+ * nobody could say anything. */
 static size_t limit(void)
 {
     enum { LEAST = 128 * 1024 };
     int64_t max = config_number(CONFIG_MAXMEMORY_CLIENTS);
-    if (max <= 0) /* a percentage of maxmemory, of which there is none */
+    if (max < 0) /* in percent */
+        max = (int64_t)((double)config_number(CONFIG_MAXMEMORY) * (double)-max / 100);
+    if (max == 0)
         return 0;
     return max < LEAST ? LEAST : (size_t)max;
 }

@@ -12,7 +12,9 @@
 #include "server/command/block.h"
 #include "server/command/latency.h"
 #include "server/command/notify.h"
+#include "server/command/push.h"
 #include "server/command/stats.h"
+#include "server/command/tracking.h"
 #include "server/command/watch.h"
 #include "server/config.h"
 #include "server/info.h"
@@ -269,8 +271,7 @@ static void compare(void *arg, table_cell *cell)
 }
 
 /* What must be told of a key that goes, before it goes; its slot is locked. */
-static void tell(struct executor *executor, struct session *session,
-    const struct candidate *candidate, struct bytes name)
+static void tell(struct executor *executor, const struct candidate *candidate, struct bytes name)
 {
     bool replica = condition_all() & CONDITION_REPLICA;
     if (journal_is_active(journal) && !replica) {
@@ -282,21 +283,15 @@ static void tell(struct executor *executor, struct session *session,
         buffer_free(&effect);
     }
     watch_touch(candidate->slot, name);
+    tracking_touch(executor, 0, name);
     if (candidate->slot->blocked)
         block_mark(executor, candidate->slot, candidate->hash, name);
-    struct call call = { .executor = executor,
-        .session = session,
-        .store = executor->store,
-        .now = executor->now,
-        .database = candidate->database,
-        .slot = candidate->slot };
-    struct key key = { .name = name, .slot = candidate->slot, .hash = candidate->hash };
-    key_notify(&call, &key, NOTIFY_EVICTED, "evicted");
+    notify_event(executor, candidate->database, name, NOTIFY_EVICTED, "evicted");
 }
 
 /* Removes it if it is still there and as good a choice as it was; *freed grows by its bytes. */
-static bool evict(struct executor *executor, struct session *session,
-    const struct candidate *candidate, int64_t policy, size_t *freed)
+static bool evict(struct executor *executor, const struct candidate *candidate, int64_t policy,
+    size_t *freed)
 {
     struct slot *slot = candidate->slot;
     struct search search = { candidate->entry, NULL };
@@ -309,8 +304,10 @@ static bool evict(struct executor *executor, struct session *session,
                 store_hash(executor->store, entry_key(entry)) == candidate->hash;
     if (goes) {
         *freed += entry_memory(entry);
-        tell(executor, session, candidate, entry_key(entry));
+        int64_t start = clock_monotonic_us();
+        tell(executor, candidate, entry_key(entry));
         store_remove(executor->store, slot, candidate->hash, search.cell);
+        latency_sample("eviction-del", (clock_monotonic_us() - start) / 1000);
         counter_add(&executor->counters.evicted, 1);
         block_serve(executor, &slot, 1);
     }
@@ -319,8 +316,8 @@ static bool evict(struct executor *executor, struct session *session,
 }
 
 /* One key; false: there was none to be found. */
-static bool evict_one(struct evictor *evictor, struct executor *executor, struct session *session,
-    int64_t policy, size_t *freed)
+static bool evict_one(
+    struct evictor *evictor, struct executor *executor, int64_t policy, size_t *freed)
 {
     if (evictor->pool_policy != policy) {
         evictor->pool_count = 0; /* scores of another kind */
@@ -337,7 +334,7 @@ static bool evict_one(struct evictor *evictor, struct executor *executor, struct
                 chosen = draw(evictor) % evictor->pool_count;
             struct candidate candidate = evictor->pool[chosen];
             evictor->pool_count = chosen;
-            if (evict(executor, session, &candidate, policy, freed))
+            if (evict(executor, &candidate, policy, freed))
                 return true;
         }
     }
@@ -391,7 +388,7 @@ static bool may_evict(void)
 }
 
 /* Evicts until memory is within the limit, or time is over; false: nothing may go. */
-static bool make_room(struct executor *executor, struct session *session, size_t over)
+static bool make_room(struct executor *executor, size_t over)
 {
     static _Thread_local struct evictor evictor;
     int64_t policy = config_number(CONFIG_MAXMEMORY_POLICY);
@@ -400,7 +397,7 @@ static bool make_room(struct executor *executor, struct session *session, size_t
     for (unsigned count = 1; excess() > 0 && freed < over; count++) {
         if (!has_candidates(executor->store, policy))
             return lazy_pending() > 0; /* some is about to be free */
-        if (!evict_one(&evictor, executor, session, policy, &freed))
+        if (!evict_one(&evictor, executor, policy, &freed))
             break; /* others have the slots, or the keys were used: the next command looks again */
         if (count % CLOCK_EVERY == 0 && clock_monotonic_us() - start > limit)
             break;
@@ -409,13 +406,13 @@ static bool make_room(struct executor *executor, struct session *session, size_t
     return true;
 }
 
-void evict_make_room(struct executor *executor, struct session *session)
+void evict_make_room(struct executor *executor)
 {
     executor->out_of_memory = false;
     if (!may_evict())
         return;
     size_t over = excess();
-    if (over > 0 && !make_room(executor, session, over))
+    if (over > 0 && !make_room(executor, over))
         executor->out_of_memory = true;
     note_excess(over > 0 && excess() > 0);
 }
@@ -429,7 +426,8 @@ static void tick(struct executor *executor, unsigned worker, unsigned workers)
     bool more;
     do {
         turn_begin(executor->turn); /* a short one each: whoever stops all turns waits for it */
-        evict_make_room(executor, NULL);
+        evict_make_room(executor);
+        push_flush(executor);
         more = !executor->out_of_memory && may_evict() && excess() > 0;
         turn_end(executor->turn);
     } while (more && clock_monotonic_us() - start < TICK_US);

@@ -16,15 +16,15 @@
 /* Registers with configuration, clocks and INFO. Before any worker runs. */
 void evict_start(struct journal *journal);
 
-/* Makes room where it must. In a turn; the caller holds no slot's lock. session: whose command it
- * is, or NULL. Says in executor->out_of_memory whether memory is short and nothing may go: what
+/* Makes room where it must. In a turn; the caller holds no slot's lock, and sends the pushes
+ * (push_flush). Says in executor->out_of_memory whether memory is short and nothing may go: what
  * adds to it (CMD_DENYOOM) is to be refused until the next command asks again. Scripts go by it,
  * too. */
-void evict_make_room(struct executor *executor, struct session *session);
-static inline void evict_before_command(struct executor *executor, struct session *session)
+void evict_make_room(struct executor *executor);
+static inline void evict_before_command(struct executor *executor)
 {
     if (__builtin_expect(condition_all() & CONDITION_MAXMEMORY, 0))
-        evict_make_room(executor, session);
+        evict_make_room(executor);
     else
         executor->out_of_memory = false;
 }

@@ -5,6 +5,7 @@
 #include "server/command/key_look.h"
 #include "server/command/notify.h"
 #include "server/command/rows.h"
+#include "server/store/access.h"
 #include "server/command/transit.h"
 #include "server/config.h"
 
@@ -73,7 +74,9 @@ static void set_anew(struct call *call, struct key *key, struct entry *entry)
  * for the other may have moved cells, and so does inserting it. */
 static void rename_to(struct call *call, struct key *from, struct key *to)
 {
+    uint32_t access = from->entry->access;
     set_anew(call, to, entry_copy(from->entry, to->name, entry_expiry(from->entry)));
+    to->entry->access = access & ACCESS_MASK; /* its uses go with it */
     if (key_peek(call, 1, from))
         key_delete(call, from);
     key_notify(call, from, NOTIFY_GENERIC, "rename_from");
