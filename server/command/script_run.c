@@ -16,18 +16,19 @@
  * the midst of Lua: all commands but those of its slots, those that go over all slots, and scripts.
  * As long as it has not written, its turn ends meanwhile, so that others can stop all turns; once
  * it has, it cannot be killed, and they must wait. */
-#include "server/command/acl_access.h"
-#include "server/command/monitor.h"
-#include "server/command/tracking.h"
 #include "server/command/script_run.h"
 
 #include "common/memory.h"
 #include "common/number.h"
 #include "server/clock.h"
+#include "server/command/acl_access.h"
 #include "server/command/condition.h"
 #include "server/command/dispatch.h"
 #include "server/command/errorstats.h"
+#include "server/command/evict.h"
+#include "server/command/monitor.h"
 #include "server/command/route.h"
+#include "server/command/tracking.h"
 #include "server/command/transit.h"
 #include "server/config.h"
 #include "server/log.h"
@@ -121,6 +122,10 @@ static const char *refuse_start(const struct call *call, const struct script_ord
     bool obeyed = !call_from_client(call);
     bool is_stale = conditions & CONDITION_STALE && !config_is(CONFIG_REPLICA_SERVE_STALE_DATA);
     unsigned flags = order->flags;
+    bool short_of_memory = call->executor->out_of_memory && !obeyed &&
+                           !(flags & (SCRIPT_COMPATIBLE | SCRIPT_ALLOW_OOM | SCRIPT_NO_WRITES));
+    if (short_of_memory && !call->in_exec) /* as what uses memory is refused, whatever it is */
+        return EVICT_REFUSAL;
     if (flags & SCRIPT_COMPATIBLE)
         return is_stale ? stale : NULL;
     if (flags & SCRIPT_NO_CLUSTER && dispatch_is_cluster())
@@ -143,6 +148,9 @@ static const char *refuse_start(const struct call *call, const struct script_ord
         return "Can not execute a script with write flag using *_ro command.";
     if (conditions & CONDITION_FEW_REPLICAS && !(conditions & CONDITION_REPLICA))
         return "NOREPLICAS Not enough good replicas to write.";
+    if (short_of_memory)
+        return "OOM allow-oom flag is not set on the script, can not run it when used memory > "
+               "'maxmemory'";
     return NULL;
 }
 
@@ -412,7 +420,8 @@ static bool may_begin(struct script *script, struct call *nested, const char **e
         return false;
     bool writes = entry->command->flags & CMD_WRITE;
     /* CMD_DENYOOM is for maxmemory, which asks by this flag as it asks for commands of clients. */
-    unsigned asked = CMD_WRITE | (script->may_use_memory ? 0 : entry->command->flags & CMD_DENYOOM);
+    bool may_use_memory = script->may_use_memory || script_course(&script->run) == SCRIPT_WRITES;
+    unsigned asked = CMD_WRITE | (may_use_memory ? 0 : entry->command->flags & CMD_DENYOOM);
     if (writes && !dispatch_is_allowed(nested->session, nested->reply, asked)) {
         *error = take_error(script->scripts);
         return false;
