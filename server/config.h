@@ -222,6 +222,11 @@ enum config_channels { CONFIG_NO_CHANNELS, CONFIG_ALL_CHANNELS };
  * last argument, and the arguments ("--port", "7001", "--save", "", ...). `dir` and `loglevel` take
  * effect at once. The text of an error is the whole message for standard error, of several lines:
  * the file, the line and what is wrong with it. Before any thread. */
+/* A line that has the words: false where something is wrong with it, and what. */
+typedef bool config_line_fn(const struct bytes *words, size_t count, struct error *error);
+/* Whose lines are not values, such as rename-command; before config_load. CONFIG REWRITE leaves them
+ * as they are. */
+void config_on_line(const char *name, config_line_fn *take);
 bool config_load(const char *path, int argc, char **argv, struct error *error);
 
 int64_t config_number(enum config_id id);

@@ -163,10 +163,38 @@ static void gather_save(
     loader->save_seen = true;
 }
 
+/* Lines that are about something else than a directive's value. */
+static struct taker {
+    const char *name;
+    config_line_fn *take;
+} takers[4];
+static size_t taker_count;
+
+void config_on_line(const char *name, config_line_fn *take)
+{
+    if (taker_count < sizeof(takers) / sizeof(*takers))
+        takers[taker_count++] = (struct taker){ name, take };
+}
+
+static config_line_fn *taker_of(struct bytes name)
+{
+    for (size_t i = 0; i < taker_count; i++) {
+        if (bytes_is(name, takers[i].name))
+            return takers[i].take;
+    }
+    return NULL;
+}
+
 static bool set_directive(
     struct loader *loader, const struct bytes *words, size_t count, struct error *error)
 {
     const struct directive *row = directive_find(words[0]);
+    config_line_fn *take = taker_of(words[0]);
+    if (take)
+        return take(words, count, error);
+    if (bytes_is(words[0], "loadmodule"))
+        return error_set(error, "slotd has no modules: remove the line, and have the module's "
+                                "commands served elsewhere");
     if (!row)
         return error_set(error,
             "Unknown directive '%.*s': it is none of those that slotd " SLOTD_VERSION

@@ -64,6 +64,8 @@ static bool prepare(int argc, char **argv, struct error *error)
 {
     const char *file = argc > 1 && strncmp(argv[1], "--", 2) != 0 ? argv[1] : NULL;
     int used = file ? 2 : 1;
+    command_registry_init();
+    config_on_line("rename-command", command_rename);
     if (!config_load(file, argc - used, argv + used, error))
         return false;
     if (!process_enter(error))
@@ -71,7 +73,6 @@ static bool prepare(int argc, char **argv, struct error *error)
     setlocale(LC_COLLATE, ""); /* SORT ... ALPHA */
     config_tell_idle();
     clock_init();
-    command_registry_init();
     slowlog_init();
     latency_init();
     info_init();

@@ -4,6 +4,7 @@
 #define SERVER_COMMAND_COMMAND_H
 
 #include "common/bytes.h"
+#include "common/error.h"
 #include <stdint.h>
 
 struct call;
@@ -123,15 +124,23 @@ struct command_entry {
     unsigned id;                  /* 0 .. command_count() - 1 */
     unsigned name_len;
     char name[56];                /* "get", "client|kill" */
+    const char *called;           /* how clients call it: NULL for one that they must not */
 };
 
 /* Builds the registry from the families' tables (registry.c lists them); once, before any thread. */
 void command_registry_init(void);
+/* rename-command NAME OTHER: the command is called otherwise from now on, or, where that is empty, by
+ * nobody. Everywhere else it keeps its name (command_lookup_original). Before any thread. */
+bool command_rename(const struct bytes *words, size_t count, struct error *error);
 unsigned command_count(void);
 const struct command_entry *command_by_id(unsigned id);
 /* Containers resolve to their subcommand by the second argument. NULL: unknown; *container is set where the
  * first word is known but the second is not. */
 const struct command_entry *command_lookup(
+    const struct bytes *argv, int argc, const struct command_entry **container);
+/* The same, and where nothing is called so, the command whose own name that is: the effects in the
+ * stream and in files have those. */
+const struct command_entry *command_lookup_original(
     const struct bytes *argv, int argc, const struct command_entry **container);
 
 /* The positions of the keys of a request, in order: fills at most `max`, returns how many there are, or -1

@@ -150,7 +150,7 @@ void command_docs(struct call *call)
     struct reply_mark mark = reply_deferred(call->reply);
     for (unsigned i = 0; call->argc == 2 && i < command_count(); i++) {
         const struct command_entry *entry = command_by_id(i);
-        if (entry->parent)
+        if (entry->parent || !entry->called)
             continue;
         reply_docs(call->reply, entry->command, NULL);
         count++;

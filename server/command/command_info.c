@@ -227,11 +227,17 @@ static void reply_command(
 
 /* ---- The subcommands ---- */
 
+/* A command of its own that clients may call. */
+static bool is_shown(const struct command_entry *entry)
+{
+    return !entry->parent && entry->called;
+}
+
 static size_t count_commands(void)
 {
     size_t count = 0;
     for (unsigned i = 0; i < command_count(); i++)
-        count += command_by_id(i)->parent == NULL;
+        count += is_shown(command_by_id(i));
     return count;
 }
 
@@ -254,7 +260,7 @@ static void command_all(struct call *call)
 {
     reply_array(call->reply, count_commands());
     for (unsigned i = 0; i < command_count(); i++) {
-        if (!command_by_id(i)->parent)
+        if (is_shown(command_by_id(i)))
             reply_command(call->reply, command_by_id(i)->command, NULL);
     }
 }
@@ -319,7 +325,9 @@ static void command_list(struct call *call)
     struct reply_mark mark = reply_deferred(call->reply);
     for (unsigned i = 0; i < command_count(); i++) {
         const struct command_entry *entry = command_by_id(i);
-        if (filter && !filter(entry, call->argv[4]))
+        const struct command_entry *whole =
+            entry->parent ? command_by_name(bytes_of(entry->parent->name)) : entry;
+        if (!entry->called || !whole || (filter && !filter(entry, call->argv[4])))
             continue;
         reply_bulk(call->reply, (struct bytes){ entry->name, entry->name_len });
         count++;
