@@ -54,7 +54,10 @@ bool dispatch_is_cluster(void)
 
 void dispatch_prepare(struct executor *executor, struct request *request)
 {
-    request->entry = command_lookup(request->argv, request->argc, &request->container);
+    bool obeyed = request->session->flags & (SESSION_PRIMARY | SESSION_LOADER);
+    request->entry = __builtin_expect(obeyed, 0)
+                         ? command_lookup_original(request->argv, request->argc, &request->container)
+                         : command_lookup(request->argv, request->argc, &request->container);
     request->slot = NULL;
     request->first_key = 0;
     request->database = request->session->database;
@@ -715,7 +718,13 @@ enum dispatch_result dispatch_run(struct executor *executor, struct request *req
         .first_key = request->first_key };
     bool asking = session->flags & SESSION_ASKING;
     enum dispatch_result result = DISPATCH_DONE;
-    evict_before_command(executor, session);
+    /* Within a script that takes long another one may be under way already. */
+    struct session *client = executor->client;
+    size_t unsent = executor->client_unsent;
+    executor->client = session;
+    session->reply.begun = false;
+    executor->client_unsent = reply_size(&session->reply);
+    evict_before_command(executor);
     if (!is_acceptable(request, session)) {
         call.refused = true;
     } else if (!call.slot) {
@@ -749,6 +758,8 @@ enum dispatch_result dispatch_run(struct executor *executor, struct request *req
     if (__builtin_expect(call.wants_all_slots, 0))
         result = run_with_all_slots(&call);
     block_serve_rest(executor);
+    executor->client = client;
+    executor->client_unsent = unsent;
     push_flush(executor);
     if (__builtin_expect(session->flags & SESSION_TRACKING, 0) && result != DISPATCH_RETRY)
         tracking_command_over(session, request->entry);

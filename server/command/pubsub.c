@@ -13,10 +13,12 @@
 struct part {
     struct topic *topic; /* held */
     struct blob *text;   /* held */
+    bool owed;           /* to the client */
 };
 
 struct message {
     struct push push;
+    struct session *client; /* who gets it in another way, while its command is under way; or NULL */
     size_t count;
     struct part parts[];
 };
@@ -28,8 +30,12 @@ static void deliver(struct push *push, struct executor *executor)
     struct message *message = (struct message *)push;
     for (size_t i = 0; i < message->count; i++) {
         struct topic_list *list = topic_list(message->parts[i].topic, executor);
-        for (uint32_t k = 0; k < list->count; k++)
-            push_write(list->items[k]->session, message->parts[i].text);
+        if (message->parts[i].owed && message->client->executor == executor)
+            push_write(message->client, message->parts[i].text);
+        for (uint32_t k = 0; k < list->count; k++) {
+            if (list->items[k]->session != message->client)
+                push_write(list->items[k]->session, message->parts[i].text);
+        }
     }
 }
 
@@ -118,6 +124,24 @@ static struct blob *text_for(const struct topic *topic, struct bytes channel, st
     return text;
 }
 
+/* A message that is put off, for the client who has caused it: before the answer, or else behind it,
+ * even if the client has unsubscribed by then. */
+static void tell_client(struct executor *here, struct message *message)
+{
+    struct session *client = here ? here->client : NULL;
+    if (!client || !(client->flags & SESSION_SUBSCRIBED))
+        return;
+    message->client = client;
+    bool first = push_unanswered(here) != NULL;
+    for (size_t i = 0; i < message->count; i++) {
+        struct part *part = &message->parts[i];
+        bool listens = part->topic->workers & push_bit(here) && topic_has(client, part->topic);
+        if (listens && first)
+            push_write_first(client, part->text);
+        part->owed = listens && !first;
+    }
+}
+
 static void send(
     struct executor *here, const struct audience *audience, struct bytes text, bool later)
 {
@@ -127,8 +151,10 @@ static void send(
         .count = audience->count };
     atomic_init(&message->push.refs, 1);
     for (size_t i = 0; i < audience->count; i++)
-        message->parts[i] = (struct part){ audience->topics[i],
-            text_for(audience->topics[i], audience->channel, text) };
+        message->parts[i] = (struct part){ .topic = audience->topics[i],
+            .text = text_for(audience->topics[i], audience->channel, text) };
+    if (later)
+        tell_client(here, message);
     if (later)
         push_later(here, &message->push, audience->workers);
     else

@@ -1,7 +1,6 @@
 #include "server/command/push.h"
 
 #include "common/memory.h"
-#include "server/command/session.h"
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -144,4 +143,11 @@ void push_write_raw(struct session *session, struct blob *text)
 {
     reply_shared(&session->reply, text);
     session->executor->flush(session);
+}
+
+void push_write_first(struct session *client, struct blob *text)
+{
+    push_drain(client->executor);
+    push_write(client, text);
+    client->executor->client_unsent = reply_size(&client->reply);
 }

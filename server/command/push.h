@@ -10,9 +10,8 @@
 #define SERVER_COMMAND_PUSH_H
 
 #include "server/command/executor.h"
+#include "server/command/session.h"
 #include "server/type/blob.h"
-
-struct reply;
 
 enum { PUSH_BOXES_MAX = 8 }; /* as many as there may be workers */
 
@@ -50,6 +49,17 @@ static inline void push_flush(struct executor *here)
     if (__builtin_expect(here->pushes != NULL, 0))
         push_flush_slow(here);
 }
+/* The client whose command is under way, if nothing of the answer is written yet: what it is told of
+ * its own command's messages goes before the answer then, as in Redis, and otherwise behind it. NULL:
+ * there is none, or it is too late. */
+static inline struct session *push_unanswered(const struct executor *here)
+{
+    struct session *client = here ? here->client : NULL;
+    bool answered = client && (client->reply.begun || reply_size(&client->reply) != here->client_unsent);
+    return answered ? NULL : client;
+}
+/* To that client; it is still to be answered. Slots may be locked. */
+void push_write_first(struct session *client, struct blob *text);
 /* Delivers all that waits in the executor's box: before its clients' subscriptions change. */
 void push_drain(struct executor *executor);
 

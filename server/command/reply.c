@@ -242,6 +242,7 @@ void reply_verbatim(struct reply *reply, const char *kind, struct bytes text)
 
 struct reply_mark reply_deferred(struct reply *reply)
 {
+    reply->begun = true;
     return (struct reply_mark){ reply->bytes.len };
 }
 

@@ -24,6 +24,7 @@ struct reply {
     size_t blob_size;    /* bytes of all blobs together */
     uint8_t protocol;    /* 2 or 3 */
     bool muted;          /* CLIENT REPLY: nothing is written */
+    bool begun;          /* of the command under way: the place of a length is reserved */
     uint32_t errors;     /* error replies so far */
     char last_error[32]; /* first word of the last one, for errorstats: "ERR", "WRONGTYPE" */
 };

@@ -303,6 +303,11 @@ size_t topic_memory_of(const struct session *session)
                : 0;
 }
 
+bool topic_has(const struct session *session, const struct topic *topic)
+{
+    return find(session, topic->kind, topic->name) != NULL;
+}
+
 /* ---- From any thread ---- */
 
 struct topic *topic_find(

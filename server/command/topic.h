@@ -87,6 +87,7 @@ static inline size_t topic_count_of(const struct session *session, enum topic_ki
  * true; gives what it said last, or true. visit changes nothing. */
 bool topic_each_of(const struct session *session,
     bool (*visit)(void *arg, enum topic_kind kind, struct bytes name), void *arg);
+bool topic_has(const struct session *session, const struct topic *topic);
 void topic_leave_all(struct session *session); /* tells nobody */
 size_t topic_memory_of(const struct session *session);
 
