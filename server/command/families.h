@@ -26,6 +26,8 @@
     FAMILY(keys_commands) \
     FAMILY(latency_commands) \
     FAMILY(lcs_commands) \
+    FAMILY(databases_commands) \
+    FAMILY(lolwut_commands) \
     FAMILY(list_commands) \
     FAMILY(list_move_commands) \
     FAMILY(list_pop_commands) \

@@ -1,13 +1,13 @@
 /* Keys, whatever their values are: DEL, UNLINK, EXISTS, TOUCH, TYPE, RENAME, RENAMENX, COPY. */
 #include "server/command/dispatch.h"
 #include "server/command/families.h"
+#include "server/command/far.h"
 #include "server/command/key.h"
 #include "server/command/key_look.h"
 #include "server/command/notify.h"
 #include "server/command/rows.h"
-#include "server/store/access.h"
-#include "server/command/transit.h"
 #include "server/config.h"
+#include "server/store/access.h"
 
 #include "common/number.h"
 
@@ -166,68 +166,28 @@ static void copy_near(struct call *call, bool replace)
     reply_integer(call->reply, 1);
 }
 
-/* The copy itself; the slots of both databases are locked. */
-static bool copy_locked(struct call *call, struct slot *slot, bool replace)
-{
-    struct key from;
-    if (!key_read(call, 1, &from))
-        return false;
-    struct key to = { .name = call->argv[2], .slot = slot };
-    to.hash = store_hash(call->store, to.name);
-    to.cell = store_find(slot, to.hash, to.name);
-    bool there = to.cell && !entry_is_expired(table_cell_entry(to.cell), call->now);
-    if (there && !replace)
-        return false;
-    struct call there_call = *call; /* its notifications are of the other database */
-    there_call.database = store_slot_database(call->store, slot);
-    set_anew(&there_call, &to, entry_copy(from.entry, to.name, entry_expiry(from.entry)));
-    key_notify(&there_call, &to, NOTIFY_GENERIC, "copy_to");
-    call_changed(call);
-    return true;
-}
-
-/* To another database. Its slot is locked with the two that dispatch has locked, which are let go
- * for that: all locks are taken in one order. Nothing has been looked at under them yet. */
+/* To another database. A replica does not judge whether an old copy there has expired, so it is
+ * told to replace. */
 static void copy_far(struct call *call, const struct copy_args *args)
 {
-    if (call->in_exec) {
-        reply_error(call->reply,
-            "ERR COPY to another database can't be part of a transaction: send it "
-            "on its own");
+    struct far far;
+    if (!far_lock(call, args->database, 2, &far))
         return;
-    }
-    unsigned number = slot_of_key(call->argv[2]);
-    struct slot *far = store_slot(call->store, args->database, number);
-    struct slot *held[] = { call->slot, store_slot(call->store, call->database, number) };
-    struct slot *all[] = { held[0], held[1], far };
-    store_unlock_many(held, held[0] == held[1] ? 1 : 2);
-    size_t count = 3;
-    if (!store_enter_many(all, &count)) { /* a script takes long */
-        store_lock_many(held, 2);
-        call->retry = true;
-        return;
-    }
-    struct call there = *call;
-    there.slot = far;
-    there.database = args->database;
-    if (far->in_transit && transit_blocks(&there)) {
-        call->retry = true;
-    } else {
+    struct key from, to;
+    bool done = key_read(call, 1, &from) && (!key_write(&far.call, 2, &to) || args->replace);
+    if (done) {
         char digits[NUMBER_TEXT_MAX];
         struct bytes database = { digits, number_format(digits, args->database) };
-        bool done = copy_locked(call, far, args->replace);
-        /* Journaled before the far slot is let go. A replica does not judge whether an old copy
-         * there has expired, so it is told to replace. */
-        if (done)
-            call_effect(call,
-                (struct bytes[]){ BYTES("COPY"), call->argv[1], call->argv[2], BYTES("DB"),
-                    database, BYTES("REPLACE") },
-                6);
-        dispatch_flush_effects(call->executor, call->session);
-        reply_integer(call->reply, done);
+        set_anew(&far.call, &to, entry_copy(from.entry, to.name, entry_expiry(from.entry)));
+        key_notify(&far.call, &to, NOTIFY_GENERIC, "copy_to");
+        call_changed(call);
+        call_effect(call,
+            (struct bytes[]){ BYTES("COPY"), call->argv[1], call->argv[2], BYTES("DB"), database,
+                BYTES("REPLACE") },
+            6);
     }
-    store_unlock_many(all, count);
-    store_lock_many(held, 2);
+    reply_integer(call->reply, done);
+    far_unlock(call, &far);
 }
 
 static void copy(struct call *call)

@@ -13,6 +13,7 @@
 #include "server/command/condition.h"
 #include "server/command/dispatch.h"
 #include "server/command/families.h"
+#include "server/command/far.h"
 #include "server/command/key.h"
 #include "server/command/late.h"
 #include "server/command/route.h"
@@ -180,24 +181,42 @@ bool transaction_wants_behind(const struct call *call, struct bytes key)
     return false;
 }
 
+/* The database that a queued command is about, after the SELECTs before it. */
+static unsigned follow_select(
+    const struct call *call, const struct queued *queued, unsigned *database)
+{
+    int64_t selected;
+    if (strcmp(queued->entry->name, "select") == 0 && number_parse(queued->argv[1], &selected) &&
+        selected >= 0 && selected < store_databases(call->store))
+        *database = (unsigned)selected;
+    return *database;
+}
+
+/* It waits until no key of any database is in transit. */
+static bool is_swapdb(const struct queued *queued)
+{
+    return strcmp(queued->entry->name, "swapdb") == 0;
+}
+
 static void collect(struct call *call, struct exec_slots *all)
 {
     const struct transaction *transaction = call->session->transaction;
     unsigned database = call->session->database;
     for (size_t i = 0; i < transaction->count; i++) {
         const struct queued *queued = &transaction->queue[i];
-        int64_t selected;
-        if (strcmp(queued->entry->name, "select") == 0 &&
-            number_parse(queued->argv[1], &selected) && selected >= 0 &&
-            selected < store_databases(call->store))
-            database = (unsigned)selected;
-        int count;
+        follow_select(call, queued, &database);
+        int count, at;
         int *positions = keys_of(queued, true, &count);
         for (int k = 0; k < count; k++) {
             unsigned slot = slot_of_key(queued->argv[positions[k]]);
             add_slot(all, store_slot(call->store, database, slot));
         }
         free(positions);
+        int64_t other;
+        if (!dispatch_is_cluster() &&
+            far_is_named(queued->entry, queued->argv, queued->argc, &other, &at) && other >= 0 &&
+            other < store_databases(call->store))
+            add_slot(all, store_slot(call->store, (unsigned)other, slot_of_key(queued->argv[at])));
     }
     all->keys = all->count;
     size_t watched = watch_slots(call->session, NULL, 0);
@@ -321,6 +340,7 @@ static bool must_retry(const struct call *exec)
     if (!transit_any())
         return false;
     const struct transaction *transaction = exec->session->transaction;
+    unsigned database = exec->session->database;
     for (size_t i = 0; i < transaction->count; i++) {
         const struct queued *queued = &transaction->queue[i];
         struct call call = { .session = exec->session,
@@ -328,9 +348,17 @@ static bool must_retry(const struct call *exec)
             .argv = queued->argv,
             .argc = queued->argc,
             .store = exec->store,
-            .database = exec->session->database };
-        if (transit_blocks(&call))
+            .database = follow_select(exec, queued, &database) };
+        if (transit_blocks(&call) || (is_swapdb(queued) && call_from_client(exec)))
             return true;
+        int64_t other;
+        int at;
+        if (far_is_named(queued->entry, queued->argv, queued->argc, &other, &at) && other >= 0 &&
+            other < store_databases(exec->store)) {
+            call.database = (unsigned)other;
+            if (transit_blocks(&call))
+                return true;
+        }
     }
     return false;
 }

@@ -123,3 +123,18 @@ void watch_touch_slot(struct slot *slot)
             atomic_store(&watch->session->watch_broken, true);
     }
 }
+
+/* What had expired already when it was watched, and is in neither place alive, stays unchanged. */
+void watch_touch_swap(struct slot *slot, const struct slot *other)
+{
+    for (struct watch *watch = slot->watches; watch; watch = watch->next) {
+        struct bytes key = { watch->key, watch->key_len };
+        bool comes = store_find(other, watch->hash, key);
+        if (watch->expired_already && !comes) {
+            watch->expired_already = false;
+            continue;
+        }
+        if (comes || store_find(slot, watch->hash, key))
+            atomic_store(&watch->session->watch_broken, true);
+    }
+}

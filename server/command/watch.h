@@ -24,5 +24,8 @@ static inline void watch_touch(struct slot *slot, struct bytes key)
 }
 /* The whole table of the slot goes (a flush): every watched key that is there counts as changed. */
 void watch_touch_slot(struct slot *slot);
+/* SWAPDB: before the slot gets the table of `other`. A key that is in one of the two has changed.
+ * Both are locked. */
+void watch_touch_swap(struct slot *slot, const struct slot *other);
 
 #endif

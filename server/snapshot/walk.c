@@ -105,6 +105,7 @@ void walk_begin(struct walk *walk)
     atomic_store(&walk->preserved_peak, 0);
     atomic_store(&walk->wanted, true);
     walk->written_database = -1;
+    walk->swaps = store_swap_count(walk->store);
     store_snapshot_begin(walk->store, &walk->hooks);
     walk->generation = store_generation(walk->store);
 }
@@ -240,30 +241,56 @@ static bool is_stopped(struct walk *walk)
     return atomic_load_explicit(&walk->stop, memory_order_relaxed);
 }
 
+/* A SWAPDB between two pieces puts another table there: it is begun anew, and what was left of the
+ * first one is found where that is now. */
 static void walk_slot(
     struct walk *walk, struct rdb_writer *writer, unsigned database, unsigned number)
 {
     struct slot *slot = store_slot(walk->store, database, number);
-    uint64_t position = 0;
+    uint64_t position = 0, swaps = store_swap_count(walk->store);
     while (position != TABLE_SCAN_END && !is_stopped(walk)) {
         slot_lock_acquire(&slot->lock);
-        position = slot->table.used ? table_scan(&slot->table, position, PIECE, copy_cell, walk)
-                                    : TABLE_SCAN_END;
+        if (swaps != store_swap_count(walk->store)) {
+            swaps = store_swap_count(walk->store);
+            position = 0;
+        }
+        bool rest = slot->table.used && slot->walked != walk->generation;
+        position =
+            rest ? table_scan(&slot->table, position, PIECE, copy_cell, walk) : TABLE_SCAN_END;
         if (position == TABLE_SCAN_END)
             slot->walked = walk->generation;
+        unsigned origin = store_snapshot_origin(walk->store, database);
         slot_lock_release(&slot->lock);
-        write_batch(walk, writer, database);
+        write_batch(walk, writer, origin);
         write_all_preserved(walk, writer);
+    }
+}
+
+/* A database that had no key may have got those of one that had, with marks of its walk. */
+static void note_swaps(struct walk *walk)
+{
+    for (unsigned d = 0; d < store_databases(walk->store); d++) {
+        struct slot *slot = store_slot(walk->store, d, 0);
+        slot_lock_acquire(&slot->lock);
+        bool swapped = store_snapshot_origin(walk->store, d) != d;
+        slot_lock_release(&slot->lock);
+        walk->databases[d].used = walk->databases[d].used || swapped;
     }
 }
 
 void walk_run(struct walk *walk, struct rdb_writer *writer)
 {
     /* The slots of a database that never had a key carry no marks, and need no memory yet. */
-    for (unsigned d = 0; d < store_databases(walk->store); d++) {
-        for (unsigned s = 0; walk->databases[d].used && s < SLOT_COUNT; s++)
-            walk_slot(walk, writer, d, s);
-    }
+    uint64_t swaps;
+    do {
+        swaps = store_swap_count(walk->store);
+        if (walk->swaps != swaps)
+            note_swaps(walk);
+        for (unsigned d = 0; d < store_databases(walk->store); d++) {
+            for (unsigned s = 0; walk->databases[d].used && s < SLOT_COUNT; s++)
+                walk_slot(walk, writer, d, s);
+        }
+    } while (swaps != store_swap_count(walk->store) && !is_stopped(walk));
     /* A table of a database that was passed over may be under way to the stack even now. */
     turn_stop_all();
     store_snapshot_end(walk->store);

@@ -13,6 +13,7 @@ struct walk_database;
 struct walk {
     struct store *store;
     struct store_snapshot hooks;     /* what the store calls; constant */
+    uint64_t swaps;                  /* SWAPDBs before it began */
     uint8_t generation;              /* written while all turns are stopped */
     struct walk_database *databases; /* owned */
     int64_t written_database;        /* that the file is in; -1: none yet */

@@ -23,6 +23,10 @@ struct store {
     uint64_t seed;
     struct slot *slots;    /* databases * SLOT_COUNT */
     struct tally *tallies; /* databases * TALLIES */
+    /* Of each database: see store_snapshot_origin. Guarded by the locks of its slots, all of which
+     * the writer has; reset while all turns are stopped. */
+    unsigned *origins;
+    _Atomic uint64_t swaps;
     /* Written while all turns are stopped, read by all in their turns. */
     const struct store_snapshot *_Atomic snapshot;
     _Atomic uint8_t generation;
@@ -47,6 +51,12 @@ static void count(struct store *store, const struct slot *slot, int64_t keys, in
         atomic_fetch_add_explicit(&tally->expires, expires, memory_order_relaxed);
 }
 
+static void reset_origins(struct store *store)
+{
+    for (unsigned database = 0; database < store->databases; database++)
+        store->origins[database] = database;
+}
+
 struct store *store_create(unsigned databases)
 {
     struct store *store = memory_alloc_zeroed(1, sizeof(*store));
@@ -60,6 +70,8 @@ struct store *store_create(unsigned databases)
     if (!store->tallies)
         memory_exhausted(size);
     memset(store->tallies, 0, size);
+    store->origins = memory_alloc(databases * sizeof(*store->origins));
+    reset_origins(store);
     if (getrandom(&store->seed, sizeof(store->seed), 0) != sizeof(store->seed))
         store->seed = (uintptr_t)store;
     return store;
@@ -72,6 +84,7 @@ void store_destroy(struct store *store)
         table_free(&store->slots[i].table);
     munmap(store->slots, count * sizeof(struct slot));
     free(store->tallies);
+    free(store->origins);
     free(store);
 }
 
@@ -180,8 +193,8 @@ void store_will_change(struct store *store, struct slot *slot, struct entry *ent
     uint8_t generation = store_generation(store);
     if (slot->walked == generation || entry->generation == generation)
         return;
-    snapshot->preserve(
-        snapshot->arg, store_slot_database(store, slot), store_slot_number(store, slot), entry);
+    snapshot->preserve(snapshot->arg, store->origins[store_slot_database(store, slot)],
+        store_slot_number(store, slot), entry);
     entry->generation = generation;
 }
 
@@ -243,11 +256,62 @@ struct table store_take_table(struct store *store, struct slot *slot)
     slot->expires = 0;
     const struct store_snapshot *snapshot = atomic_load(&store->snapshot);
     if (snapshot && slot->walked != store_generation(store)) {
-        snapshot->preserve_table(
-            snapshot->arg, store_slot_database(store, slot), store_slot_number(store, slot), table);
+        snapshot->preserve_table(snapshot->arg, store->origins[store_slot_database(store, slot)],
+            store_slot_number(store, slot), table);
         return (struct table){ 0 };
     }
     return table;
+}
+
+/* ---- SWAPDB ---- */
+
+#define SWAP(one, other)                                                                           \
+    do {                                                                                           \
+        __typeof__(one) swapped = (one);                                                           \
+        (one) = (other);                                                                           \
+        (other) = swapped;                                                                         \
+    } while (0)
+
+static void swap_counts(_Atomic int64_t *one, _Atomic int64_t *other)
+{
+    int64_t count = atomic_load_explicit(one, memory_order_relaxed);
+    atomic_store_explicit(
+        one, atomic_load_explicit(other, memory_order_relaxed), memory_order_relaxed);
+    atomic_store_explicit(other, count, memory_order_relaxed);
+}
+
+/* A slot keeps its lock, and who watches it or waits at it; the walk's mark goes with the entries
+ * that it is about. Nobody else counts keys of these databases now: all do it under a slot's lock.
+ */
+void store_swap_databases(struct store *store, unsigned one, unsigned other)
+{
+    bool snapshot = atomic_load(&store->snapshot);
+    for (unsigned number = 0; number < SLOT_COUNT; number++) {
+        struct slot *left = store_slot(store, one, number);
+        struct slot *right = store_slot(store, other, number);
+        SWAP(left->table, right->table);
+        SWAP(left->expires, right->expires);
+        if (snapshot)
+            SWAP(left->walked, right->walked);
+    }
+    for (unsigned i = 0; i < TALLIES; i++) {
+        struct tally *left = &store->tallies[one * TALLIES + i];
+        struct tally *right = &store->tallies[other * TALLIES + i];
+        swap_counts(&left->keys, &right->keys);
+        swap_counts(&left->expires, &right->expires);
+    }
+    SWAP(store->origins[one], store->origins[other]);
+    atomic_fetch_add(&store->swaps, 1);
+}
+
+unsigned store_snapshot_origin(const struct store *store, unsigned database)
+{
+    return store->origins[database];
+}
+
+uint64_t store_swap_count(const struct store *store)
+{
+    return atomic_load(&store->swaps);
 }
 
 static int64_t sum(const struct store *store, unsigned database, bool of_expires)
@@ -275,6 +339,7 @@ void store_snapshot_begin(struct store *store, const struct store_snapshot *snap
 {
     uint8_t next = (uint8_t)(store_generation(store) + 1);
     atomic_store(&store->generation, next ? next : 1);
+    reset_origins(store);
     atomic_store(&store->snapshot, snapshot);
 }
 

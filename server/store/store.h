@@ -74,6 +74,11 @@ void store_set_expiry(struct store *store, struct slot *slot, table_cell *cell, 
  */
 struct table store_take_table(struct store *store, struct slot *slot);
 
+/* SWAPDB: all keys of two databases change places; the caller holds the locks of all their slots.
+ * A snapshot that is under way still gets every key as one of the database where it was when the
+ * snapshot began. */
+void store_swap_databases(struct store *store, unsigned one, unsigned other);
+
 /* Keys, and keys with an expiry, of a database; needs no lock, may be a moment old. */
 int64_t store_key_count(const struct store *store, unsigned database);
 int64_t store_expires_count(const struct store *store, unsigned database);
@@ -100,5 +105,11 @@ void store_snapshot_begin(struct store *store, const struct store_snapshot *snap
 void store_snapshot_end(struct store *store);
 uint8_t store_generation(
     const struct store *store); /* of the newest snapshot; never 0 once one began */
+/* Where the old entries of a slot of this database were when the newest snapshot began: another
+ * number than its own after SWAPDB. Under the lock of a slot of this database. */
+unsigned store_snapshot_origin(const struct store *store, unsigned database);
+/* How often databases have been swapped: when it has changed since a walk looked, what was there
+ * may now be where the walk has been already. */
+uint64_t store_swap_count(const struct store *store);
 
 #endif
