@@ -71,6 +71,15 @@ const struct command replication_commands[] = {
         .summary = "Waits until replicas have acknowledged the writes of this connection",
         .tips = TIPS("request_policy:all_shards", "response_policy:agg_min"),
         .args = ARGS(ARG("numreplicas", ARG_INTEGER), ARG("timeout", ARG_INTEGER)) },
+    { "waitaof", replication_waitaof, 4, CMD_BLOCKING,
+        .categories = "@connection",
+        .group = "generic",
+        .since = "7.2.0",
+        .complexity = "O(1)",
+        .summary = "Waits until the writes of this connection are on disk here and on replicas",
+        .tips = TIPS("request_policy:all_shards", "response_policy:agg_min"),
+        .args = ARGS(ARG("numlocal", ARG_INTEGER), ARG("numreplicas", ARG_INTEGER),
+            ARG("timeout", ARG_INTEGER)) },
     { 0 },
 };
 /* clang-format on */

@@ -249,6 +249,13 @@ struct gate *aof_gate(const struct aof *aof)
     return aof->gate;
 }
 
+int64_t aof_synced_offset(const struct aof *aof)
+{
+    if (!aof_is_on(aof) || atomic_load_explicit(&aof->first_rewrite, memory_order_acquire))
+        return -1;
+    return atomic_load(&aof->synced_offset);
+}
+
 int aof_errno(const struct aof *aof)
 {
     return atomic_load_explicit(&aof->error, memory_order_relaxed);

@@ -91,6 +91,9 @@ void aof_set_rdb_base(struct aof *aof, bool rdb_base);
 bool aof_holds_replies(const struct aof *aof);
 /* One follower: the fsync. WAITAOF counts it as the local one. */
 struct gate *aof_gate(const struct aof *aof);
+/* Up to which offset of the journal the files on disk are this state, fsynced; -1 where they are
+ * not: off, or before the first rewrite is done. Any thread. */
+int64_t aof_synced_offset(const struct aof *aof);
 /* 0, or the errno of the write or fsync that fails since; the node answers -MISCONF to writes. The
  * writer tries again each second and sets 0 by itself when the disk works. One relaxed load. */
 int aof_errno(const struct aof *aof);

@@ -18,7 +18,7 @@
 enum { NEWLINE_MS = 1000, PAUSED_PING_MS = 12000 };
 
 static struct journal *journal; /* set by feed_open */
-static struct gate *gate;
+static struct gate *gate, *fsync_gate;
 
 /* Guarded by mutex. What is taken under it: the journal's mutexes, the gate's, a queue's, those of
  * mailboxes. */
@@ -41,6 +41,11 @@ struct journal *feed_journal(void)
 struct gate *feed_gate(void)
 {
     return gate;
+}
+
+struct gate *feed_fsync_gate(void)
+{
+    return fsync_gate;
 }
 
 void feed_note(enum feed_event event)
@@ -184,6 +189,7 @@ void replica_free(struct replica *replica)
     pthread_mutex_unlock(&mutex);
     journal_reader_close(replica->reader);
     gate_follower_remove(replica->follower);
+    gate_follower_remove(replica->fsynced);
     buffer_free(&replica->head);
     if (replica->state == REPLICA_ONLINE)
         feed_judge_min_replicas();
@@ -195,8 +201,10 @@ void replica_set_state(struct replica *replica, enum replica_state state)
     pthread_mutex_lock(&mutex);
     replica->state = state;
     replica->ack_ms = replica->progress_ms = clock_monotonic_ms();
-    if (state == REPLICA_ONLINE && !replica->follower)
+    if (state == REPLICA_ONLINE && !replica->follower) {
         replica->follower = gate_follower_add(gate, 0);
+        replica->fsynced = gate_follower_add(fsync_gate, -1);
+    }
     pthread_mutex_unlock(&mutex);
     feed_judge_min_replicas();
 }
@@ -234,7 +242,7 @@ bool feed_attach(struct replica *replica, struct error *error)
     return started || error_set(error, "LOADING Redis is loading the dataset in memory");
 }
 
-void replica_acknowledge(struct replica *replica, int64_t offset)
+void replica_acknowledge(struct replica *replica, int64_t offset, int64_t fsynced)
 {
     int64_t written = journal_offset(journal);
     pthread_mutex_lock(&mutex);
@@ -248,6 +256,8 @@ void replica_acknowledge(struct replica *replica, int64_t offset)
     }
     if (replica->state == REPLICA_ONLINE)
         gate_follower_advance(replica->follower, offset < written ? offset : written);
+    if (replica->state == REPLICA_ONLINE && fsynced >= 0)
+        gate_follower_advance(replica->fsynced, fsynced < written ? fsynced : written);
 }
 
 /* ---- Questions ---- */
@@ -526,6 +536,7 @@ void feed_open(struct journal *the_journal)
 {
     journal = the_journal;
     gate = gate_create();
+    fsync_gate = gate_create();
     config_on_change(CONFIG_MIN_REPLICAS_TO_WRITE, min_replicas_changed);
     config_on_change(CONFIG_MIN_REPLICAS_MAX_LAG, min_replicas_changed);
     config_on_change(CONFIG_REPL_BACKLOG_SIZE, backlog_size_changed);

@@ -17,6 +17,9 @@ void feed_start(bool keep);
 struct journal *feed_journal(void);
 /* Each online replica's acknowledged offset is a follower of it. */
 struct gate *feed_gate(void);
+/* Likewise, what each has fsynced; replicas that have no append-only file, or are older than Redis
+ * 7.2, never come far there. */
+struct gate *feed_fsync_gate(void);
 
 struct feed_replica {
     char ip[REPLICA_IP_MAX];

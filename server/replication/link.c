@@ -9,6 +9,7 @@
 #include "server/clock.h"
 #include "server/config.h"
 #include "server/log.h"
+#include "server/persistence.h"
 #include "server/replication/apply.h"
 #include "server/replication/failover.h"
 #include "server/replication/feed.h"
@@ -26,6 +27,7 @@ enum {
     RETRY_MS = 1000,
     RETRY_MAX_MS = 60 * 1000,
     IN_TRANSIT_MS = 2,
+    FSYNC_MS = 10, /* how often the disk is asked for what the primary waits for */
     RECEIVE = 256 * 1024,
     RECEIVE_MAX = 16 * 1024 * 1024, /* for a large argument */
 };
@@ -56,6 +58,7 @@ struct link {
     struct buffer out;    /* acknowledgements on their way */
     int64_t heard_ms;     /* monotonic: the last byte from the primary */
     int64_t ack_ms;       /* monotonic: the last acknowledgement to it */
+    int64_t fsync_wanted; /* offset that the primary asked for and the disk has not yet; or 0 */
     int64_t connected_ms; /* monotonic: since when the stream runs; 0: it does not */
     int unloaded;         /* snapshots that could not be loaded, in a row */
     char told[sizeof(((struct error *)0)->text)]; /* the last failure in the log */
@@ -166,12 +169,26 @@ void link_note_sync(int64_t total, int64_t read)
 static void send_ack(struct link *link)
 {
     char digits[NUMBER_TEXT_MAX];
-    struct bytes offset = { digits, number_format(digits, journal_offset(journal)) };
+    char fsynced_digits[NUMBER_TEXT_MAX];
+    int64_t applied = journal_offset(journal), fsynced = aof_synced_offset(persistence_aof());
+    struct bytes words[] = { BYTES("REPLCONF"), BYTES("ACK"),
+        { digits, number_format(digits, applied) }, BYTES("FACK"),
+        { fsynced_digits, number_format(fsynced_digits, fsynced) } };
     if (link->out.len == 0)
-        resp_write_command(
-            &link->out, (struct bytes[]){ BYTES("REPLCONF"), BYTES("ACK"), offset }, 3);
+        resp_write_command(&link->out, words, fsynced >= 0 ? 5 : 3);
+    if (link->applier.wants_ack)
+        link->fsync_wanted = applied;
+    if (fsynced < 0 || fsynced >= link->fsync_wanted)
+        link->fsync_wanted = 0;
     link->ack_ms = clock_monotonic_ms();
     link->applier.wants_ack = false;
+}
+
+/* The primary has asked how far we are, and since then the disk has got there. */
+static bool has_fsynced(const struct link *link)
+{
+    return link->fsync_wanted > 0 &&
+           aof_synced_offset(persistence_aof()) >= link->fsync_wanted;
 }
 
 static bool flush_acks(struct link *link, struct error *error)
@@ -199,6 +216,8 @@ static int patience(const struct link *link, enum apply_result last)
     int64_t left = link->ack_ms + ACK_MS - clock_monotonic_ms();
     if (last == APPLY_WAIT)
         return IN_TRANSIT_MS;
+    if (link->fsync_wanted > 0 && left > FSYNC_MS)
+        return FSYNC_MS;
     return left > 0 ? (int)left : 0;
 }
 
@@ -208,13 +227,15 @@ static enum apply_result follow_stream(struct link *link, struct error *error)
     struct buffer *input = &link->socket.input;
     link->heard_ms = clock_monotonic_ms();
     link->out.len = 0;
+    link->fsync_wanted = 0;
     send_ack(link);
     for (;;) {
         enum apply_result result =
             applier_run(&link->applier, input, link->target.generation, error);
         if (result != APPLY_OK && result != APPLY_WAIT)
             return result;
-        if (link->applier.wants_ack || clock_monotonic_ms() - link->ack_ms >= ACK_MS)
+        if (link->applier.wants_ack || has_fsynced(link) ||
+            clock_monotonic_ms() - link->ack_ms >= ACK_MS)
             send_ack(link);
         if (!flush_acks(link, error))
             return APPLY_OK;

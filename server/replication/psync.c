@@ -332,9 +332,12 @@ enum { OPTIONS = sizeof(options) / sizeof(options[0]) };
 /* An acknowledgement is not answered, whoever sends it. */
 static void take_ack(struct call *call)
 {
-    int64_t offset;
+    int64_t offset, fsynced = -1;
+    if (call->argc > 4 && bytes_is(call->argv[3], "fack") &&
+        !number_parse(call->argv[4], &fsynced))
+        fsynced = -1;
     if (call->session->flags & SESSION_REPLICA && number_parse(call->argv[2], &offset))
-        replica_acknowledge(call->session->replica, offset);
+        replica_acknowledge(call->session->replica, offset, fsynced);
 }
 
 void replication_replconf(struct call *call)

@@ -34,6 +34,7 @@ struct replica {
     int64_t start_ms;               /* monotonic: when its snapshot is to be asked for */
     int64_t ack_ms;                 /* monotonic: when it was last heard of */
     struct gate_follower *follower; /* from REPLICA_ONLINE on */
+    struct gate_follower *fsynced;  /* likewise: what is on its disk, as far as it says */
 
     /* The worker's. */
     unsigned capabilities;
@@ -66,7 +67,8 @@ void replica_free(struct replica *replica);
  * write. */
 void replica_wake(const struct replica *replica);
 /* REPLCONF ACK. */
-void replica_acknowledge(struct replica *replica, int64_t offset);
+void replica_acknowledge(
+    struct replica *replica, int64_t offset, int64_t fsynced); /* fsynced: -1 where it says none */
 
 /* When its snapshot is to be asked for; sooner, where another one waits for a snapshot already. */
 void replica_set_start(struct replica *replica, int64_t monotonic_ms);

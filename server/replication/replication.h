@@ -64,6 +64,7 @@ void replication_replconf(struct call *call);
 void replication_psync(struct call *call); /* PSYNC and SYNC */
 void replication_role(struct call *call);
 void replication_wait(struct call *call);
+void replication_waitaof(struct call *call);
 void replication_failover(struct call *call);
 
 #endif

@@ -1,4 +1,5 @@
-/* WAIT: clients that wait until replicas have acknowledged their writes. */
+/* WAIT and WAITAOF: clients that wait until replicas have acknowledged their writes, or disks have
+ * them. */
 #ifndef SERVER_REPLICATION_WAIT_H
 #define SERVER_REPLICATION_WAIT_H
 
