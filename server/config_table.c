@@ -318,6 +318,7 @@ const struct directive config_directives[] = {
     NUMBER("cluster-replica-validity-factor", "cluster-slave-validity-factor",
         CLUSTER_REPLICA_VALIDITY_FACTOR, 0, 0, INT, "10"),
     BOOL("cluster-require-full-coverage", NULL, CLUSTER_REQUIRE_FULL_COVERAGE, 0, "yes"),
+    BOOL("cluster-slot-stats-enabled", NULL, CLUSTER_SLOT_STATS_ENABLED, 0, "no"),
     BOOL("crash-log-enabled", NULL, CRASH_LOG_ENABLED, IDLE, "yes"),
     BOOL("crash-memcheck-enabled", NULL, CRASH_MEMCHECK_ENABLED, IDLE, "yes"),
     BOOL("daemonize", NULL, DAEMONIZE, IMMUTABLE, "no"),

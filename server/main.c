@@ -15,6 +15,7 @@
 #include "server/command/notify.h"
 #include "server/command/pubsub.h"
 #include "server/command/script_info.h"
+#include "server/command/slot_stats.h"
 #include "server/command/slowlog.h"
 #include "server/command/tracking.h"
 #include "server/config.h"
@@ -80,6 +81,7 @@ static bool prepare(int argc, char **argv, struct error *error)
     tracking_init();
     script_info_init();
     dispatch_init(config_is(CONFIG_CLUSTER_ENABLED));
+    slot_stats_init();
     acl_log_init();
     return acl_users_init(error) && notify_init(error);
 }

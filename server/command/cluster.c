@@ -4,6 +4,7 @@
 #include "server/command/families.h"
 #include "server/command/help.h"
 #include "server/command/rows.h"
+#include "server/command/slot_stats.h"
 
 #include "common/number.h"
 #include "server/cluster/service.h"
@@ -331,6 +332,16 @@ static const struct command_arg setslot_args[] = { WITH("node-id", ARG_STRING, "
     WITH("node-id", ARG_STRING, "MIGRATING"), WITH("node-id", ARG_STRING, "NODE"),
     TOKEN("stable", "STABLE"), { 0 } };
 
+static const struct command_arg order_args[] = { TOKEN("asc", "ASC"), TOKEN("desc", "DESC"),
+    { 0 } };
+static const struct command_arg orderby_args[] = { ARG("metric", ARG_STRING),
+    OPTION("limit", ARG_INTEGER, "LIMIT", NULL), CHOICE("order", ARG_OPTIONAL, order_args),
+    { 0 } };
+static const struct command_arg slot_stats_args[] = {
+    { "slotsrange", ARG_BLOCK, 0, "SLOTSRANGE", 0, NULL, range_args },
+    { "orderby", ARG_BLOCK, 0, "ORDERBY", 0, NULL, orderby_args }, { 0 }
+};
+
 #define ROW(name_text, function, count, command_flags, version, cost, text, ...)                   \
     {                                                                                              \
         .name = name_text, .run = function, .arity = count, .flags = command_flags,                \
@@ -406,6 +417,11 @@ static const struct command subcommands[] = {
     ROW("slaves", cluster_replicas, 3, VIEW | CMD_ADMIN, "3.0.0", "O(N), N nodes",
         "Tells of a primary's replicas", .tips = varies, .args = ARGS(ARG("node-id", ARG_STRING)),
         .deprecated_since = "5.0.0", .replaced_by = "`CLUSTER REPLICAS`"),
+    ROW("slot-stats", cluster_slot_stats, -4, CMD_STALE | CMD_LOADING, "8.0.0",
+        "O(N), N slots of the range; O(N log N) where they are sorted",
+        "Tells what this shard's slots hold and cost",
+        .tips = TIPS("nondeterministic_output", "request_policy:all_shards"),
+        .args = ARGS(CHOICE("filter", 0, slot_stats_args))),
     ROW("slots", cluster_slots, 2, VIEW, "3.0.0", "O(N), N nodes",
         "Tells which nodes serve which ranges of slots", .tips = varies,
         .deprecated_since = "7.0.0", .replaced_by = "`CLUSTER SHARDS`"),

@@ -5,6 +5,7 @@
 #include "server/command/executor.h"
 #include "server/command/pubsub.h"
 #include "server/command/tracking.h"
+#include "server/command/slot_stats.h"
 #include "server/command/watch.h"
 #include "server/persistence.h"
 #include "server/replication/replication.h"
@@ -67,6 +68,7 @@ static void empty_slot(unsigned number, struct key_journal *keys)
         table_scan(&slot->table, 0, SIZE_MAX, tell_trackers, NULL);
     watch_touch_slot(slot);
     struct table table = store_take_table(store, slot);
+    slot_stats_reset(number);
     slot_lock_release(&slot->lock);
     lazy_free_table(table);
 }

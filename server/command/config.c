@@ -8,6 +8,7 @@
 #include "server/command/help.h"
 #include "server/command/permission.h"
 #include "server/command/rows.h"
+#include "server/command/slot_stats.h"
 #include "server/command/stats.h"
 #include "server/log.h"
 
@@ -136,6 +137,8 @@ static void config_resetstat(struct call *call)
     stats_reset();
     errorstats_reset();
     acl_log_reset_counters();
+    if (slot_stats_are_on())
+        slot_stats_reset_all(call);
     reply_ok(call->reply);
 }
 

@@ -17,6 +17,7 @@
 #include "server/command/monitor.h"
 #include "server/command/push.h"
 #include "server/command/route.h"
+#include "server/command/slot_stats.h"
 #include "server/command/slowlog.h"
 #include "server/command/tracking.h"
 #include "server/command/transaction.h"
@@ -421,7 +422,7 @@ static bool is_acceptable(struct request *request, struct session *session)
 
 /* ---- Running ---- */
 
-void dispatch_call(struct call *call)
+static uint64_t run_call(struct call *call)
 {
     struct executor *executor = call->executor;
     struct command_counter *counter = &executor->commands[call->entry->id];
@@ -452,6 +453,17 @@ void dispatch_call(struct call *call)
     monitor_note(call);
     if (!call->in_exec)
         call->session->last_command = call->entry->id + 1;
+    return ticks;
+}
+
+void dispatch_call(struct call *call)
+{
+    if (__builtin_expect(!slot_stats_are_on(), 1)) {
+        run_call(call);
+        return;
+    }
+    size_t before = reply_size(call->reply);
+    slot_stats_note(call, run_call(call), before);
 }
 
 void dispatch_try_again(struct call *call)
