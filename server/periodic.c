@@ -10,6 +10,12 @@ static struct {
     bool everywhere;
 } chores[MAX];
 static unsigned count;
+static atomic_bool stands_still;
+
+void periodic_pause(bool paused)
+{
+    atomic_store(&stands_still, paused);
+}
 
 void periodic_add(periodic_fn *fn, bool everywhere)
 {
@@ -20,6 +26,8 @@ void periodic_add(periodic_fn *fn, bool everywhere)
 
 void periodic_run(struct executor *executor, unsigned worker, unsigned workers)
 {
+    if (atomic_load_explicit(&stands_still, memory_order_relaxed))
+        return;
     for (unsigned i = 0; i < count; i++) {
         if (worker == 0 || chores[i].everywhere)
             chores[i].fn(executor, worker, workers);

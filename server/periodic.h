@@ -9,6 +9,9 @@
 typedef void periodic_fn(struct executor *executor, unsigned worker, unsigned workers);
 void periodic_add(periodic_fn *fn, bool everywhere);
 
+/* DEBUG PAUSE-CRON: nothing is done until it is taken back. */
+void periodic_pause(bool paused);
+
 void periodic_run(struct executor *executor, unsigned worker, unsigned workers);
 
 #endif

@@ -316,14 +316,23 @@ static void note_load(const struct load_result *result)
     pthread_mutex_unlock(&mutex);
 }
 
-static int64_t read_rdb(int fd, bool keep_expired, struct error *error)
+/* One that is there already stays. */
+static bool merge_library(struct bytes code, struct error *error)
+{
+    struct error ignored;
+    function_load_library(code, &ignored);
+    return true;
+}
+
+static int64_t read_rdb(int fd, bool keep_expired, bool replace, struct error *error)
 {
     struct rdb_reader reader;
     struct rdb_reader_options options = { .source = rdb_fd_source(&fd),
         .size = rdb_fd_size(fd),
         .verify = config_is(CONFIG_RDBCHECKSUM) };
     struct load_options load = { .expired_before = keep_expired ? 0 : clock_unix_ms(),
-        .function = function_load_library };
+        .replace = replace,
+        .function = replace ? merge_library : function_load_library };
     struct load_result result = { 0 };
     rdb_reader_init(&reader, &options);
     bool ok = load_rdb(store, &reader, &load, &result, error);
@@ -335,7 +344,7 @@ static int64_t read_rdb(int fd, bool keep_expired, struct error *error)
 static int64_t load_base(void *context, int fd, const char *path, struct error *error)
 {
     /* What stands behind it was done while its keys lived, and removes those that expired. */
-    int64_t bytes = read_rdb(fd, true, error);
+    int64_t bytes = read_rdb(fd, true, false, error);
     if (bytes < 0)
         error_prefix(error, "%s", path);
     return bytes;
@@ -343,7 +352,10 @@ static int64_t load_base(void *context, int fd, const char *path, struct error *
 
 static bool load_aof(bool *found, struct error *error)
 {
-    struct loader loader = { .executor = executor_create(store, journal) };
+    static struct executor *executor; /* one for all times, of one thread at a time */
+    if (!executor)
+        executor = executor_create(store, journal);
+    struct loader loader = { .executor = executor };
     loader.session.executor = loader.executor;
     loader.session.flags = SESSION_LOADER | SESSION_AUTHENTICATED;
     loader.session.reply.protocol = 2;
@@ -360,13 +372,13 @@ static bool load_aof(bool *found, struct error *error)
     return ok;
 }
 
-static bool load_file(const char *path, bool keep_expired, struct error *error)
+static bool load_file(const char *path, bool keep_expired, bool replace, struct error *error)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return error_set(error, "cannot open %s: %s", path, strerror(errno));
     int64_t start = clock_monotonic_ms();
-    bool ok = read_rdb(fd, keep_expired, error) >= 0 || error_prefix(error, "%s", path);
+    bool ok = read_rdb(fd, keep_expired, replace, error) >= 0 || error_prefix(error, "%s", path);
     close(fd);
     if (ok)
         log_write(LOG_NOTICE, "DB loaded from disk: %.3f seconds",
@@ -382,7 +394,7 @@ bool persistence_load(struct error *error)
     } else {
         char *path = config_text(CONFIG_DBFILENAME);
         if (access(path, F_OK) == 0)
-            ok = load_file(path, false, error);
+            ok = load_file(path, false, false, error);
         free(path);
     }
     pthread_mutex_lock(&mutex);
@@ -421,13 +433,40 @@ bool persistence_load_rdb(const char *path, struct error *error)
     turn_resume_all();
     persistence_empty_store();
     registry_flush(NULL, NULL);
-    bool ok = load_file(path, true, error);
+    bool ok = load_file(path, true, false, error);
     if (!ok) {
         persistence_empty_store();
         registry_flush(NULL, NULL);
     }
     condition_set(CONDITION_LOADING, false);
     return ok;
+}
+
+bool persistence_reload_rdb(bool flush, bool merge, struct error *error)
+{
+    if (flush) {
+        persistence_empty_store();
+        registry_flush(NULL, NULL);
+    }
+    char *path = config_text(CONFIG_DBFILENAME);
+    bool ok = load_file(path, false, merge, error);
+    free(path);
+    bool scheduled;
+    struct error ignored;
+    if (aof_is_on(aof) && !persistence_rewrite_aof(&scheduled, &ignored))
+        log_write(LOG_WARNING, "The AOF is not what was loaded: %s", ignored.text);
+    return ok;
+}
+
+bool persistence_reload_aof(struct error *error)
+{
+    bool found;
+    snapshotter_cancel(snapshotter, "the data set is loaded again");
+    if (!aof_switch_off(error))
+        return false;
+    persistence_empty_store();
+    registry_flush(NULL, NULL);
+    return load_aof(&found, error) && aof_start(aof, error);
 }
 
 /* ---- Life ---- */

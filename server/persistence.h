@@ -20,6 +20,11 @@ bool persistence_load(struct error *error);
 bool persistence_load_rdb(const char *path, struct error *error);
 /* Empties the store, as FLUSHALL does, without a word to the journal. Not from within a turn. */
 void persistence_empty_store(void);
+/* DEBUG RELOAD and LOADAOF: reads the RDB file, or the append-only file, which is written to its end first, and is on.
+ * flush: all keys are deleted before; merge: keys that are there already are replaced, else they are an error. Block;
+ * the caller has paused all clients. On failure what was read stays. */
+bool persistence_reload_rdb(bool flush, bool merge, struct error *error);
+bool persistence_reload_aof(struct error *error);
 
 /* BGSAVE. False with the error that Redis gives where one is under way (schedule: then it is done after it). */
 bool persistence_bgsave(bool schedule, struct error *error);

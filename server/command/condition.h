@@ -35,7 +35,7 @@ void condition_set(enum condition condition, bool on);
 
 /* Pauses: CLIENT PAUSE and manual failovers each have one; the sooner-ending does not end the other. Stops
  * all turns itself. until_ms: Unix time. pause_tick ends what is over; called some ten times a second. */
-enum pause_purpose { PAUSE_CLIENT, PAUSE_FAILOVER, PAUSE_SHUTDOWN, PAUSE_PURPOSES };
+enum pause_purpose { PAUSE_CLIENT, PAUSE_FAILOVER, PAUSE_SHUTDOWN, PAUSE_RELOAD, PAUSE_PURPOSES };
 void pause_begin(enum pause_purpose purpose, bool writes_only, int64_t until_ms);
 void pause_end(enum pause_purpose purpose);
 void pause_tick(int64_t now_ms);

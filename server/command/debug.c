@@ -1,6 +1,7 @@
-/* DEBUG. Redis has one command of many words here, not a container; so the words are a table of our
- * own. SLEEP stops the client that asks and nobody else: a node whose workers slept would be taken
- * for dead by the others, and that can be had with SIGSTOP. */
+/* DEBUG itself, and SLEEP. SLEEP stops the client that asks and nobody else: a node whose workers
+ * slept would be taken for dead by the others, and that can be had with SIGSTOP. */
+#include "server/command/debug.h"
+
 #include "server/command/background.h"
 #include "server/command/latency.h"
 #include "server/command/permission.h"
@@ -107,26 +108,42 @@ static void debug_sleep(struct call *call)
 
 static void debug_help(struct call *call);
 
-static const struct word {
-    const char *name;
-    void (*run)(struct call *call);
-    int argc;
-    const char *syntax, *summary;
-} words[] = {
-    { "sleep", debug_sleep, SLEEP_WORDS, "SLEEP <seconds>",
+static const struct debug_word own_words[] = {
+    { "sleep", debug_sleep, SLEEP_WORDS, SLEEP_WORDS, "SLEEP <seconds>",
         "    Answers after that time; fractions of a second count." },
-    { "help", debug_help, 2, "HELP", "    Prints this help." },
+    { "help", debug_help, 2, 2, "HELP", "    Prints this help." },
+    { 0 },
 };
-enum { WORDS = sizeof(words) / sizeof(words[0]) };
+
+static const struct debug_word *const tables[] = { debug_value_words, debug_digest_words,
+    debug_data_words, debug_reply_words, debug_process_words, debug_reload_words, own_words };
+enum { TABLES = sizeof(tables) / sizeof(tables[0]) };
 
 static void debug_help(struct call *call)
 {
-    reply_array(call->reply, 1 + 2 * WORDS);
+    struct reply_mark mark = reply_deferred(call->reply);
+    size_t lines = 1;
     reply_simple(call->reply, "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
-    for (size_t i = 0; i < WORDS; i++) {
-        reply_simple(call->reply, words[i].syntax);
-        reply_simple(call->reply, words[i].summary);
+    for (size_t i = 0; i < TABLES; i++) {
+        for (const struct debug_word *word = tables[i]; word->name; word++) {
+            reply_simple(call->reply, word->syntax);
+            reply_simple(call->reply, word->summary);
+            lines += 2;
+        }
     }
+    reply_deferred_array(call->reply, mark, lines);
+}
+
+static const struct debug_word *find_word(const struct call *call)
+{
+    for (size_t i = 0; i < TABLES; i++) {
+        for (const struct debug_word *word = tables[i]; word->name; word++) {
+            if (bytes_is(call->argv[1], word->name) && call->argc >= word->least &&
+                (word->most == 0 || call->argc <= word->most))
+                return word;
+        }
+    }
+    return NULL;
 }
 
 /* DEBUG word [argument ...] */
@@ -139,19 +156,17 @@ static void debug(struct call *call)
             "configuration file, and then restart the server.");
         return;
     }
-    struct bytes name = call->argv[1];
-    for (size_t i = 0; i < WORDS; i++) {
-        if (bytes_is(name, words[i].name) && call->argc == words[i].argc) {
-            words[i].run(call);
-            return;
-        }
-    }
-    call_error_subcommand(call);
+    const struct debug_word *word = find_word(call);
+    if (word)
+        word->run(call);
+    else
+        call_error_subcommand(call);
 }
 
 /* clang-format off */
 const struct command debug_commands[] = {
-    { "debug", debug, -2, CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_PARKS,
+    { "debug", debug, -2,
+        CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_PARKS | CMD_ALL_SLOTS,
         .group = "server",
         .since = "1.0.0",
         .summary = "What helps to test a server and its clients",

@@ -431,7 +431,7 @@ static uint64_t run_call(struct call *call)
     call->entry->command->run(call);
     if (__builtin_expect(call->wants_all_slots, 0)) {
         dispatch_release_extra(executor);
-        return;
+        return 0;
     }
     uint64_t ticks = clock_ticks() - start;
     journal_call(call);
@@ -463,7 +463,9 @@ void dispatch_call(struct call *call)
         return;
     }
     size_t before = reply_size(call->reply);
-    slot_stats_note(call, run_call(call), before);
+    uint64_t ticks = run_call(call);
+    if (!call->wants_all_slots)
+        slot_stats_note(call, ticks, before);
 }
 
 void dispatch_try_again(struct call *call)

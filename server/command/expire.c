@@ -86,8 +86,17 @@ static void remove_one(struct executor *executor, unsigned database, struct slot
 }
 
 /* What may keep it becomes so while all turns are stopped. */
+static atomic_bool inactive; /* DEBUG SET-ACTIVE-EXPIRE 0 */
+
+void expire_set_active(bool on)
+{
+    atomic_store(&inactive, !on);
+}
+
 static bool may_expire(void)
 {
+    if (atomic_load_explicit(&inactive, memory_order_relaxed))
+        return false;
     uint32_t conditions = condition_all();
     return !(conditions & (CONDITION_REPLICA | CONDITION_LOADING)) && !pause_is_on();
 }

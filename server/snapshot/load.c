@@ -7,17 +7,20 @@
 
 enum { PROGRESS_STEP = 1024 * 1024 };
 
-static bool insert(struct store *store, unsigned database, struct entry *entry, struct error *error)
+static bool insert(struct store *store, unsigned database, struct entry *entry, bool replace,
+    struct error *error)
 {
     struct bytes key = entry_key(entry);
     uint64_t hash = store_hash(store, key);
     struct slot *slot = store_slot(store, database, slot_of_key(key));
     slot_lock_acquire(&slot->lock);
-    bool there = store_find(slot, hash, key) != NULL;
-    if (!there)
+    table_cell *cell = store_find(slot, hash, key);
+    if (!cell)
         store_insert(store, slot, hash, entry);
+    else if (replace)
+        store_replace(store, slot, cell, entry);
     slot_lock_release(&slot->lock);
-    if (!there)
+    if (!cell || replace)
         return true;
     entry_free(entry);
     return error_set(error, "the same key stands in the file twice");
@@ -48,7 +51,7 @@ static bool load_key(struct store *store, struct rdb_reader *reader, unsigned da
         return true;
     }
     result->keys++;
-    if (insert(store, database, entry, error))
+    if (insert(store, database, entry, options->replace, error))
         return true;
     return error_prefix(error, "at byte %llu", (unsigned long long)start);
 }

@@ -10,6 +10,7 @@ struct load_options {
     /* Keys that have expired before this moment (Unix time in ms) are left out, as a primary does;
      * 0: all are kept, as a replica does. */
     int64_t expired_before;
+    bool replace; /* a key that is there already gives way */
     /* What the file says of itself: "repl-id", "repl-offset", ... May be NULL. */
     void (*aux)(void *context, struct bytes name, struct bytes value);
     /* A library of functions. NULL: they are passed over. */
