@@ -3,7 +3,6 @@
  * by exclusive or, so that its order is no matter. */
 #include "server/command/debug.h"
 
-#include "common/sha1.h"
 #include "server/command/background.h"
 #include "server/type/hash.h"
 #include "server/type/list.h"
@@ -13,32 +12,33 @@
 #include "common/memory.h"
 #include <arpa/inet.h>
 #include <inttypes.h>
+#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 struct digest {
-    uint8_t bytes[SHA1_SIZE];
+    uint8_t bytes[SHA_DIGEST_LENGTH];
 };
 
 static void add(struct digest *digest, struct bytes data)
 {
-    uint8_t sum[SHA1_SIZE];
-    sha1(data, sum);
-    for (int i = 0; i < SHA1_SIZE; i++)
+    uint8_t sum[SHA_DIGEST_LENGTH];
+    SHA1((const unsigned char *)data.data, data.len, sum);
+    for (int i = 0; i < SHA_DIGEST_LENGTH; i++)
         digest->bytes[i] ^= sum[i];
 }
 
 static void add_digest(struct digest *digest, const struct digest *other)
 {
-    add(digest, (struct bytes){ (const char *)other->bytes, SHA1_SIZE });
+    add(digest, (struct bytes){ (const char *)other->bytes, SHA_DIGEST_LENGTH });
 }
 
 static void mix(struct digest *digest, struct bytes data)
 {
     add(digest, data);
-    uint8_t sum[SHA1_SIZE];
-    sha1((struct bytes){ (const char *)digest->bytes, SHA1_SIZE }, sum);
-    memcpy(digest->bytes, sum, SHA1_SIZE);
+    uint8_t sum[SHA_DIGEST_LENGTH];
+    SHA1(digest->bytes, SHA_DIGEST_LENGTH, sum);
+    memcpy(digest->bytes, sum, SHA_DIGEST_LENGTH);
 }
 
 static void mix_number(struct digest *digest, uint32_t number)
@@ -127,8 +127,8 @@ static void digest_value(struct digest *digest, const struct entry *entry)
 
 static void reply_digest(struct reply *reply, const struct digest *digest)
 {
-    char hex[2 * SHA1_SIZE + 1];
-    for (int i = 0; i < SHA1_SIZE; i++)
+    char hex[2 * SHA_DIGEST_LENGTH + 1];
+    for (int i = 0; i < SHA_DIGEST_LENGTH; i++)
         snprintf(hex + 2 * i, 3, "%02x", digest->bytes[i]);
     reply_simple(reply, hex);
 }
