@@ -177,12 +177,48 @@ static bool is_name(struct bytes name)
     return true;
 }
 
-/* Who has lost what it has is disconnected, the caller behind its reply. */
-static void review_sessions(struct call *call)
+/* A change that is to be acknowledged: as OK, or as a number of users. */
+struct change {
+    struct ticket *ticket;
+    uint64_t session;
+    int64_t deleted; /* -1: OK */
+};
+
+/* Who has lost what it has is disconnected, the caller behind its reply. session NULL: it is gone.
+ */
+static void acknowledge(struct session *session, void *arg)
 {
-    if (acl_session_must_go(call->session))
-        call->session->flags |= SESSION_CLOSE_AFTER_REPLY;
-    acl_sessions_review(call->session->id);
+    struct change *change = arg;
+    if (session && change->deleted < 0)
+        reply_ok(&session->reply);
+    else if (session)
+        reply_integer(&session->reply, change->deleted);
+    if (session && acl_session_must_go(session))
+        session->flags |= SESSION_CLOSE_AFTER_REPLY;
+    free(change);
+}
+
+static void settle(void *arg)
+{
+    struct change *change = arg;
+    acl_users_settle();
+    acl_sessions_review(change->session);
+    ticket_finish(change->ticket, acknowledge, change);
+}
+
+/* Other workers may be in the midst of commands that were allowed before the change. Only when
+ * these are over it is acknowledged: nothing then happens that it forbids. */
+static void acknowledge_settled(struct call *call, int64_t deleted)
+{
+    struct change *change = memory_alloc(sizeof(*change));
+    *change = (struct change){ NULL, call->session->id, deleted };
+    if (call_can_park(call)) {
+        change->ticket = call_park(call);
+        background_run(0, settle, change);
+        return;
+    }
+    acl_sessions_review(change->session);
+    acknowledge(call->session, change);
 }
 
 static void acl_setuser(struct call *call)
@@ -196,10 +232,9 @@ static void acl_setuser(struct call *call)
     bool unmatched;
     bool done = acl_users_set(
         call->argv[2], call->argv + 3, (size_t)call->argc - 3, &culprit, &unmatched, &error);
-    if (done) {
-        reply_ok(call->reply);
-        review_sessions(call);
-    } else if (unmatched)
+    if (done)
+        acknowledge_settled(call, -1);
+    else if (unmatched)
         reply_error(call->reply, "%s", error.text);
     else
         reply_error(call->reply, "Error in ACL SETUSER modifier '%.*s': %s",
@@ -218,9 +253,10 @@ static void acl_deluser(struct call *call)
     }
     for (int i = 2; i < call->argc; i++)
         deleted += acl_users_delete(call->argv[i]);
-    reply_integer(call->reply, deleted);
     if (deleted > 0)
-        review_sessions(call);
+        acknowledge_settled(call, deleted);
+    else
+        reply_integer(call->reply, 0);
 }
 
 static void acl_genpass(struct call *call)
@@ -342,8 +378,10 @@ static void run_job(void *arg)
 {
     struct job *job = arg;
     do_job(job);
-    if (job->loads && job->done)
+    if (job->loads && job->done) {
+        acl_users_settle();
         acl_sessions_review(job->session);
+    }
     ticket_finish(job->ticket, finish_job, job);
 }
 
@@ -394,8 +432,8 @@ static const struct command_arg log_choices[] = { ARG("count", ARG_INTEGER),
 static const struct command subcommands[] = {
     ROW("cat", acl_cat, -2, ANYONE, "6.0.0", "O(1)", "Lists the categories, or the commands of one",
         .args = ARGS(OPTION("categoryname", ARG_STRING, NULL, NULL))),
-    ROW("deluser", acl_deluser, -3, ADMIN | CMD_AFTER_PARKED, "6.0.0",
-        "O(N), N users and connections", "Deletes users, and closes their connections",
+    ROW("deluser", acl_deluser, -3, ADMIN | CMD_PARKS, "6.0.0", "O(N), N users and connections",
+        "Deletes users, and closes their connections",
         .args = ARGS(ARG_MANY("username", ARG_STRING))),
     ROW("dryrun", acl_dryrun, -4, ADMIN, "7.0.0", "O(1)",
         "Tells whether a user may run a command, without running it",
@@ -418,7 +456,7 @@ static const struct command subcommands[] = {
         .args = ARGS(CHOICE("operation", ARG_OPTIONAL, log_choices))),
     ROW("save", acl_save, 2, ADMIN | CMD_PARKS, "6.0.0", "O(N), N users",
         "Writes the users to the aclfile"),
-    ROW("setuser", acl_setuser, -3, ADMIN | CMD_AFTER_PARKED, "6.0.0", "O(N), N rules",
+    ROW("setuser", acl_setuser, -3, ADMIN | CMD_PARKS, "6.0.0", "O(N), N rules",
         "Makes a user or changes one, rule by rule",
         .args = ARGS(ARG("username", ARG_STRING),
             { "rule", ARG_STRING, ARG_OPTIONAL | ARG_MULTIPLE, NULL, 0, NULL, NULL }),

@@ -30,6 +30,12 @@ static struct acl_account *default_account; /* one for the life of the process *
 
 /* ---- Values that were replaced ---- */
 
+void acl_users_settle(void)
+{
+    turn_stop_all();
+    turn_resume_all();
+}
+
 static void free_retired(void *arg)
 {
     pthread_mutex_lock(&mutex);
@@ -39,8 +45,7 @@ static void free_retired(void *arg)
     retired_count = 0;
     freeing = false;
     pthread_mutex_unlock(&mutex);
-    turn_stop_all();
-    turn_resume_all();
+    acl_users_settle();
     for (size_t i = 0; i < count; i++)
         acl_user_free(values[i]);
     free(values);

@@ -60,6 +60,9 @@ bool acl_users_set(struct bytes name, const struct bytes *words, size_t count,
     struct buffer *culprit, bool *unmatched, struct error *error);
 /* False: there was none. Not the default user. */
 bool acl_users_delete(struct bytes name);
+/* Waits until no command is under way that was allowed by what has been replaced or deleted. Not
+ * within a turn. */
+void acl_users_settle(void);
 /* In the order of their names. The users stay as they are meanwhile: nothing here may be called. */
 void acl_users_each(
     void (*visit)(void *arg, const char *name, const struct acl_user *user), void *arg);
