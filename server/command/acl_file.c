@@ -62,7 +62,7 @@ static void apply_rules(
         bool unmatched;
         at = acl_rule_next(words, count, at, &rule, &unmatched);
         if (unmatched) {
-            buffer_printf(place->errors, "%s:%u: Unmatched parentheses in selector definition.",
+            buffer_printf(place->errors, "%s:%u: Unmatched parenthesis in selector definition.",
                 place->path, place->line);
             break;
         }

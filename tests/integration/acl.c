@@ -110,7 +110,9 @@ Test(acl, lines_of_the_configuration)
     node_expect(node, "OK", "SET a 1");
     node_expect(node, "-NOPERM *", "ACL LIST");
     client_break(node_client(node));
-    node_expect(node, "OK", "ACL SETUSER two on >p ~\"q ~it's &c +@list");
+    /* Redis writes quotes as they are, and then cannot read the line. */
+    const char *quotes = server_is_slotd() ? "~\"q ~it's" : "~q";
+    node_expect(node, "OK", scratch_printf("ACL SETUSER two on >p %s &c +@list", quotes));
     node_expect(node, "OK", "ACL SETUSER one -set");
     const char *before = node_text(node, "ACL LIST");
     node_expect(node, "OK", "CONFIG REWRITE");
