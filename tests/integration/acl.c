@@ -74,7 +74,7 @@ Test(acl, file_that_is_wrong)
             "-ERR WARNING: Duplicate user 'x' found on line 2. %s:3 should start with user keyword "
             "followed by the username. %s:4: Error in applying operation '+nosuch': Unknown "
             "command or category name in ACL. %s:4: Error in applying operation '+foo': Unknown "
-            "command or category name in ACL. %s:4: Syntax error. %s:5: Unmatched parentheses in "
+            "command or category name in ACL. %s:4: Syntax error. %s:5: Unmatched parenthesis in "
             "selector definition.%s:6 should start with user keyword followed by the username. "
             "WARNING: ACL errors detected, no change to the previously active ACL rules was "
             "performed",
@@ -143,7 +143,7 @@ Test(acl, requirepass)
     node_expect(node, "-NOAUTH *", "PING");
     node_expect(node, "OK", "AUTH secret");
     node_expect(node, "OK", "CONFIG SET requirepass other");
-    node_expect(node, "PONG", "PING"); /* who is in stays in */
+    wait_until(10000, !strcmp(node_text(node, "PING"), "PONG")); /* who is in stays in */
     node_expect(node, "OK", "CONFIG REWRITE");
     node_stop(node);
     node_restart(node);
