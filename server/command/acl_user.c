@@ -85,7 +85,7 @@ void acl_user_reset(struct acl_user *user)
 
 /* ---- Passwords ---- */
 
-static void hash_of(struct bytes password, unsigned char *hash)
+void acl_hash(struct bytes password, unsigned char *hash)
 {
     SHA256((const unsigned char *)(password.len ? password.data : ""), password.len, hash);
 }
@@ -101,10 +101,8 @@ static size_t find_password(const struct acl_user *user, const unsigned char *ha
     return found;
 }
 
-bool acl_user_has_password(const struct acl_user *user, struct bytes password)
+bool acl_user_has_hash(const struct acl_user *user, const unsigned char *hash)
 {
-    unsigned char hash[ACL_HASH_SIZE];
-    hash_of(password, hash);
     size_t found = find_password(user, hash);
     return user->flags & ACL_NOPASS || found < user->password_count;
 }
@@ -151,7 +149,7 @@ static bool apply_password(struct acl_user *user, struct bytes rule, struct erro
     unsigned char hash[ACL_HASH_SIZE];
     struct bytes text = { rule.data + 1, rule.len - 1 };
     if (rule.data[0] == '>' || rule.data[0] == '<')
-        hash_of(text, hash);
+        acl_hash(text, hash);
     else if (!parse_hash(text, hash, error))
         return false;
     if (rule.data[0] == '<' || rule.data[0] == '!')

@@ -84,9 +84,11 @@ bool acl_user_apply_all(struct acl_user *user, const struct bytes *words, size_t
 /* The user is new again: as acl_user_create has it. */
 void acl_user_reset(struct acl_user *user);
 
-/* Whether the password is one of the user's, or any is right. Takes as long for one that differs
- * in its first character as for one that differs in its last. */
-bool acl_user_has_password(const struct acl_user *user, struct bytes password);
+/* A password as it is kept: ACL_HASH_SIZE bytes. */
+void acl_hash(struct bytes password, unsigned char *hash);
+/* Whether the password with this hash is one of the user's, or any is right. Takes as long for one
+ * that differs in its first byte as for one that differs in its last. */
+bool acl_user_has_hash(const struct acl_user *user, const unsigned char *hash);
 /* Nothing has to be asked: all commands, keys and channels. */
 bool acl_user_may_all(const struct acl_user *user);
 static inline bool acl_selector_allows(const struct acl_selector *selector, unsigned id)

@@ -307,11 +307,13 @@ void acl_session_end(struct session *session)
 
 bool acl_session_authenticate(struct session *session, struct bytes name, struct bytes password)
 {
+    unsigned char hash[ACL_HASH_SIZE];
+    acl_hash(password, hash); /* it may be long */
     pthread_mutex_lock(&mutex);
     struct acl_account *account = find(name);
     /* A name that nobody has costs what a wrong password costs. */
     const struct acl_user *user = atomic_load(&(account ? account : default_account)->value);
-    bool right = acl_user_has_password(user, password) && account && user->flags & ACL_ON;
+    bool right = acl_user_has_hash(user, hash) && account && user->flags & ACL_ON;
     if (right)
         atomic_fetch_add(&account->holders, 1);
     pthread_mutex_unlock(&mutex);

@@ -1,6 +1,6 @@
 #include "server/net/listener.h"
 
-#include "server/command/condition.h"
+#include "server/command/acl_users.h"
 #include "server/config.h"
 #include "server/log.h"
 #include "server/net/worker.h"
@@ -47,7 +47,7 @@ static void turn_away(int fd, const char *why)
 
 static bool is_protected(bool loopback)
 {
-    return config_is(CONFIG_PROTECTED_MODE) && !(condition_all() & CONDITION_PASSWORD) && !loopback;
+    return config_is(CONFIG_PROTECTED_MODE) && !loopback && acl_default_is_nopass();
 }
 
 static void greet(int fd, const struct sockaddr_storage *address, bool is_unix)
