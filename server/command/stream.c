@@ -139,7 +139,7 @@ static struct bytes trim_result(
     const struct stream *stream, const struct trim_args *args, char *room)
 {
     if (args->trim.by == STREAM_TRIM_ID)
-        return stream_id_format(stream->first_id, room);
+        return stream_id_format(stream_edge(stream, true), room);
     return (struct bytes){ room, number_format_unsigned(room, stream->length) };
 }
 

@@ -286,3 +286,21 @@ Test(replication, psync_bytes)
     raw_close(raw);
     node_expect(primary, "PONG", "PING");
 }
+
+/* A trimming that was asked for roughly is told to replicas exactly, also where nothing is left. */
+Test(replication, streams_trimmed_to_nothing)
+{
+    struct node *primary = node_start("%s", ""), *replica = replica_of(primary, "");
+    wait_until(10000, node_in_sync(replica, primary));
+    node_expect(primary, "1-1", "XADD trimmed 1-1 a b");
+    node_expect(primary, "1", "XTRIM trimmed MINID ~ 5");
+    node_expect(primary, "1-1", "XADD added MINID ~ 5 1-1 a b");
+    wait_until(10000, node_in_sync(replica, primary));
+    node_expect(primary, "0", "XLEN trimmed");
+    node_expect(replica, "0", "XLEN trimmed");
+    node_expect(replica, node_text(primary, "XLEN added"), "XLEN added");
+    node_expect(primary, "OK", "XSETID trimmed 0-1");
+    wait_until(10000, node_in_sync(replica, primary));
+    cr_expect(node_same_data(primary, replica));
+    cr_expect_eq(full_syncs(primary), 1);
+}
