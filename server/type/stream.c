@@ -380,14 +380,16 @@ bool stream_next(struct stream_cursor *cursor, struct stream_entry *entry)
             enter(cursor, cursor->backwards ? cursor->node - 1 : cursor->node + 1);
             continue;
         }
-        int64_t flags = read_entry(cursor, entry);
+        /* XSETID may go back behind deleted entries, so that lower IDs follow theirs. */
+        if (read_entry(cursor, entry) & ENTRY_DELETED)
+            continue;
         bool before = stream_id_compare(entry->id, cursor->from) < 0;
         bool after = stream_id_compare(entry->id, cursor->to) > 0;
         if (cursor->backwards ? before : after) {
             cursor->node = SIZE_MAX;
             return false;
         }
-        if (!before && !after && !(flags & ENTRY_DELETED))
+        if (!before && !after)
             return true;
     }
     return false;
@@ -464,9 +466,12 @@ bool stream_delete(struct stream *stream, struct stream_id id)
     }
     /* The node may be another one now; the entry's place in it is the same. */
     cursor = stream_walk(stream, id, id, false);
-    const unsigned char *flags = cursor.at;
-    while (stream_id_compare((read_entry(&cursor, &entry), entry.id), id) != 0)
+    const unsigned char *flags;
+    bool gone;
+    do {
         flags = cursor.at;
+        gone = read_entry(&cursor, &entry) & ENTRY_DELETED;
+    } while (gone || stream_id_compare(entry.id, id) != 0);
     mark_deleted(node, flags);
     count_deleted(stream, node, 1);
     return true;
@@ -576,15 +581,18 @@ static bool check_entry(const struct listpack *pack, const unsigned char **at,
     if (!pass(pack, at, same ? fields : 2 * fields) || !take(pack, at, &elements))
         return false;
     struct stream_id id = id_of(master, ms, seq);
-    bool ascending = stream_id_compare(id, *last) > 0;
-    *last = id;
     *deleted = flags & ENTRY_DELETED;
+    bool ascending = *deleted || stream_id_compare(id, *last) > 0;
+    if (!*deleted)
+        *last = id;
     return ascending && elements == (same ? fields + 3 : 2 * fields + 4);
 }
 
-static bool check_pack(
-    const struct listpack *pack, struct stream_id master, struct stream_id last, int64_t *entries)
+/* IDs of deleted entries may be any: XSETID can go back behind them. */
+static bool check_pack(const struct listpack *pack, struct stream_id master, int64_t *entries)
 {
+    struct stream_id last = master;
+    stream_id_decrease(&last);
     int64_t count, deleted, fields, zero, found = 0, gone = 0;
     const unsigned char *at = listpack_first(pack);
     if (!take_count(pack, &at, &count) || !take_count(pack, &at, &deleted) ||
@@ -605,14 +613,12 @@ static bool check_pack(
 bool stream_add_pack(
     struct stream *stream, struct stream_id id, struct listpack *pack, struct error *error)
 {
-    struct stream_id last = STREAM_ID_MIN;
     int64_t entries;
-    if (stream->node_count > 0) {
-        last = last_of_node(stream, stream->node_count - 1);
-        if (stream_id_compare(id, last) <= 0)
-            return error_set(error, "the listpacks of a stream are not in order");
-    }
-    if (!check_pack(pack, id, last, &entries))
+    if (stream->node_count > 0 &&
+        (stream_id_compare(id, nodes(stream)[stream->node_count - 1]->id) <= 0 ||
+            stream_id_compare(id, stream_edge(stream, false)) <= 0))
+        return error_set(error, "the listpacks of a stream are not in order");
+    if (!check_pack(pack, id, &entries))
         return error_set(error, "a listpack of a stream is damaged");
     add_node(stream, id, pack);
     stream->length += (uint64_t)entries;

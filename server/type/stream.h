@@ -115,7 +115,7 @@ size_t stream_node_count(const struct stream *stream);
 struct stream_id stream_node_id(const struct stream *stream, size_t node);
 const struct listpack *stream_node_pack(const struct stream *stream, size_t node);
 /* The pack is a valid listpack of any origin; checks that it is one of a stream, with ascending
- * IDs, and puts it behind those that are there. Takes it over where it returns true. Sets the
+ * IDs (but for deleted entries), and puts it behind those that are there. Takes it over where it returns true. Sets the
  * stream's length. */
 bool stream_add_pack(
     struct stream *stream, struct stream_id id, struct listpack *pack, struct error *error);
