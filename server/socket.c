@@ -1,11 +1,14 @@
 #include "server/socket.h"
 
 #include "common/words.h"
+#include "server/config.h"
+#include "server/log.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static int open_tcp(const char *host, int port, int backlog, struct error *error)
@@ -31,6 +34,10 @@ static int open_tcp(const char *host, int port, int backlog, struct error *error
     int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd >= 0 && info->ai_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+    unsigned mark = (unsigned)config_number(CONFIG_SOCKET_MARK_ID);
+    if (fd >= 0 && mark && setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) < 0)
+        log_write(LOG_WARNING, "The socket of port %d cannot be marked with %u: %s", port, mark,
+            strerror(errno));
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
         bind(fd, info->ai_addr, info->ai_addrlen) < 0 || listen(fd, backlog) < 0) {
         error_set(error, "cannot listen on %s port %d: %s%s", host ? host : "*", port,
@@ -80,6 +87,26 @@ int socket_listen(const char *addresses, int port, int backlog, int *fds, int ma
         return -1;
     }
     return count;
+}
+
+void socket_bind_source(int fd, int family)
+{
+    if (!config_text_is_set(CONFIG_BIND_SOURCE_ADDR))
+        return;
+    char *source = config_text(CONFIG_BIND_SOURCE_ADDR);
+    struct addrinfo hints = { .ai_family = family,
+        .ai_socktype = SOCK_STREAM,
+        .ai_flags = AI_NUMERICHOST }; /* a name would have to be looked up, and that blocks */
+    struct addrinfo *info;
+    int one = 1, failure = getaddrinfo(source, NULL, &hints, &info);
+    if (failure == 0) {
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+        failure = bind(fd, info->ai_addr, info->ai_addrlen) < 0;
+        freeaddrinfo(info);
+    }
+    if (failure != 0)
+        log_write(LOG_VERBOSE, "bind-source-addr %s cannot be used for this connection", source);
+    free(source);
 }
 
 void socket_name(const struct sockaddr_storage *address, char *out, size_t size, bool *loopback)

@@ -12,6 +12,10 @@
 int socket_listen(
     const char *addresses, int port, int backlog, int *fds, int max, struct error *error);
 
+/* Before connect: has the socket, of that address family, go out from bind-source-addr. If it cannot (there is
+ * no such address here, or of this family) the system chooses, as without the directive. */
+void socket_bind_source(int fd, int family);
+
 /* "1.2.3.4:7001" or "[::1]:7001"; *loopback: it is an address of this machine's loopback. */
 void socket_name(const struct sockaddr_storage *address, char *out, size_t size, bool *loopback);
 /* The address alone, without brackets; empty where it is neither IPv4 nor IPv6. */

@@ -283,6 +283,8 @@ void bus_connect(struct bus *bus, uint64_t number, const struct address *address
     link->connecting = true;
     if (!failure && !len)
         failure = EADDRNOTAVAIL;
+    if (!failure)
+        socket_bind_source(fd, to.ss_family);
     if (!failure && connect(fd, (struct sockaddr *)&to, len) < 0 && errno != EINPROGRESS)
         failure = errno;
     link->failure = failure;

@@ -2,6 +2,7 @@
 
 #include "common/memory.h"
 #include "server/clock.h"
+#include "server/socket.h"
 #include "server/command/background.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -149,6 +150,7 @@ static int connect_to(
     int on = 1, failed = 0;
     socklen_t size = sizeof(failed);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    socket_bind_source(fd, address->ai_family);
     bool connected = connect(fd, address->ai_addr, address->ai_addrlen) == 0;
     if (!connected && errno == EINPROGRESS && wait_for(fd, POLLOUT, timeout_ms, status))
         connected = getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &size) == 0 && failed == 0;

@@ -2,6 +2,7 @@
 
 #include "server/clock.h"
 #include "server/replication/link.h"
+#include "server/socket.h"
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -50,6 +51,7 @@ static bool try_address(
     socklen_t size = sizeof(failed);
     setsockopt(to->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     setsockopt(to->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+    socket_bind_source(to->fd, address->ai_family);
     if (connect(to->fd, address->ai_addr, address->ai_addrlen) == 0)
         return true;
     failed = errno;
