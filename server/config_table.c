@@ -142,24 +142,54 @@ static bool check_oom_values(const char *text, struct error *error)
     return count == VALUES || error_set(error, "wrong number of arguments");
 }
 
-static bool check_shutdown(const char *text, struct error *error)
+static const char *const shutdown_words[] = { "default", "save", "nosave", "now", "force" };
+enum {
+    SHUTDOWN_WORDS = sizeof(shutdown_words) / sizeof(shutdown_words[0]),
+    WORD_SAVE = 1,
+    WORD_NOSAVE = 2
+};
+
+/* Which of the words the text says; false: there is another one. */
+static bool read_shutdown(const char *text, bool said[SHUTDOWN_WORDS])
 {
-    static const char *const names[] = { "default", "save", "nosave", "now", "force" };
-    enum { NAMES = sizeof(names) / sizeof(names[0]), SAVE = 1, NOSAVE = 2 };
-    bool said[NAMES] = { false };
     for (const char *at = text; *at; at += strspn(at, " ")) {
         struct bytes word = { at, strcspn(at, " ") };
         int i = 0;
-        while (i < NAMES && !bytes_is(word, names[i]))
+        while (i < SHUTDOWN_WORDS && !bytes_is(word, shutdown_words[i]))
             i++;
-        if (i == NAMES)
-            return error_set(error, "argument(s) must be one of the following: default, save, "
-                                    "nosave, now, force");
+        if (i == SHUTDOWN_WORDS)
+            return false;
         said[i] = true;
         at += word.len;
     }
-    return !(said[SAVE] && said[NOSAVE]) ||
+    return true;
+}
+
+static bool check_shutdown(const char *text, struct error *error)
+{
+    bool said[SHUTDOWN_WORDS] = { false };
+    if (!read_shutdown(text, said))
+        return error_set(error, "argument(s) must be one of the following: default, save, "
+                                "nosave, now, force");
+    return !(said[WORD_SAVE] && said[WORD_NOSAVE]) ||
            error_set(error, "shutdown options SAVE and NOSAVE can't be used simultaneously");
+}
+
+/* The words are flags: each once, in one order; default is the lack of any. */
+static bool apply_shutdown(const struct directive *row, struct error *error)
+{
+    char *text = config_text(row->id);
+    bool said[SHUTDOWN_WORDS] = { false };
+    char flags[64] = "";
+    read_shutdown(text, said);
+    for (int i = 1; i < SHUTDOWN_WORDS; i++) {
+        if (said[i])
+            snprintf(flags + strlen(flags), sizeof(flags) - strlen(flags), "%s%s",
+                flags[0] ? " " : "", shutdown_words[i]);
+    }
+    config_set_text(row->id, flags[0] ? flags : shutdown_words[0]);
+    free(text);
+    return true;
 }
 
 /* The process goes to the directory, and the value becomes its full path. */
@@ -290,7 +320,7 @@ const struct directive config_directives[] = {
     NUMBER("auto-aof-rewrite-percentage", NULL, AUTO_AOF_REWRITE_PERCENTAGE, 0, 0, INT, "100"),
     TEXT("bgsave_cpulist", NULL, BGSAVE_CPULIST, IMMUTABLE | IDLE, "", NULL),
     WORDS("bind", NULL, BIND, HOOK, "* -::*", words, check_bind),
-    TEXT("bind-source-addr", NULL, BIND_SOURCE_ADDR, IDLE, "", NULL),
+    TEXT("bind-source-addr", NULL, BIND_SOURCE_ADDR, 0, "", NULL),
     TEXT("bio_cpulist", NULL, BIO_CPULIST, IMMUTABLE | IDLE, "", NULL),
     NUMBER("busy-reply-threshold", "lua-time-limit", BUSY_REPLY_THRESHOLD, 0, 0, ANY, "5000"),
     { "client-output-buffer-limit", NULL, &config_kind_output_limits,
@@ -319,7 +349,7 @@ const struct directive config_directives[] = {
         CLUSTER_REPLICA_VALIDITY_FACTOR, 0, 0, INT, "10"),
     BOOL("cluster-require-full-coverage", NULL, CLUSTER_REQUIRE_FULL_COVERAGE, 0, "yes"),
     BOOL("cluster-slot-stats-enabled", NULL, CLUSTER_SLOT_STATS_ENABLED, 0, "no"),
-    BOOL("crash-log-enabled", NULL, CRASH_LOG_ENABLED, IDLE, "yes"),
+    BOOL("crash-log-enabled", NULL, CRASH_LOG_ENABLED, 0, "yes"),
     BOOL("crash-memcheck-enabled", NULL, CRASH_MEMCHECK_ENABLED, IDLE, "yes"),
     BOOL("daemonize", NULL, DAEMONIZE, IMMUTABLE, "no"),
     NUMBER("databases", NULL, DATABASES, IMMUTABLE, 1, 65536, "16"),
@@ -371,8 +401,8 @@ const struct directive config_directives[] = {
     NUMBER("min-replicas-to-write", "min-slaves-to-write", MIN_REPLICAS_TO_WRITE, 0, 0, INT, "0"),
     BOOL("no-appendfsync-on-rewrite", NULL, NO_APPENDFSYNC_ON_REWRITE, IDLE, "no"),
     { "notify-keyspace-events", NULL, &config_kind_events, CONFIG_NOTIFY_KEYSPACE_EVENTS, HOOK, 0, 0, "", NULL, NULL, NULL, NULL },
-    CHOICE("oom-score-adj", OOM_SCORE_ADJ, IDLE, "no", oom_score_adj, NULL),
-    WORDS("oom-score-adj-values", NULL, OOM_SCORE_ADJ_VALUES, IDLE, "0 200 800", words, check_oom_values),
+    CHOICE("oom-score-adj", OOM_SCORE_ADJ, 0, "no", oom_score_adj, NULL),
+    WORDS("oom-score-adj-values", NULL, OOM_SCORE_ADJ_VALUES, 0, "0 200 800", words, check_oom_values),
     TEXT("pidfile", NULL, PIDFILE, IMMUTABLE, "", NULL),
     NUMBER("port", NULL, PORT, HOOK, 0, 65535, "6379"),
     TEXT("proc-title-template", NULL, PROC_TITLE_TEMPLATE, IDLE, "{title} {listen-addr} {server-mode}", check_title),
@@ -410,19 +440,21 @@ const struct directive config_directives[] = {
     TEXT("server_cpulist", NULL, SERVER_CPULIST, IMMUTABLE | IDLE, "", NULL),
     NUMBER("set-max-intset-entries", NULL, SET_MAX_INTSET_ENTRIES, 0, 0, ANY, "512"),
     BOOL("set-proc-title", NULL, SET_PROC_TITLE, IMMUTABLE | IDLE, "yes"),
-    WORDS("shutdown-on-sigint", NULL, SHUTDOWN_ON_SIGINT, IDLE, "default", words, check_shutdown),
-    WORDS("shutdown-on-sigterm", NULL, SHUTDOWN_ON_SIGTERM, IDLE, "default", words, check_shutdown),
+    { "shutdown-on-sigint", NULL, &config_kind_words, CONFIG_SHUTDOWN_ON_SIGINT, DIRECTIVE_WORDS, 0, 0,
+        "default", NULL, NULL, check_shutdown, apply_shutdown },
+    { "shutdown-on-sigterm", NULL, &config_kind_words, CONFIG_SHUTDOWN_ON_SIGTERM, DIRECTIVE_WORDS, 0, 0,
+        "default", NULL, NULL, check_shutdown, apply_shutdown },
     NUMBER("shutdown-timeout", NULL, SHUTDOWN_TIMEOUT, 0, 0, INT, "10"),
     NUMBER("slowlog-log-slower-than", NULL, SLOWLOG_LOG_SLOWER_THAN, HOOK, -1, ANY, "10000"),
     NUMBER("slowlog-max-len", NULL, SLOWLOG_MAX_LEN, HOOK, 0, ANY, "128"),
-    NUMBER("socket-mark-id", NULL, SOCKET_MARK_ID, IMMUTABLE | IDLE, 0, UINT32_MAX, "0"),
+    NUMBER("socket-mark-id", NULL, SOCKET_MARK_ID, IMMUTABLE, 0, UINT32_MAX, "0"),
     BOOL("stop-writes-on-bgsave-error", NULL, STOP_WRITES_ON_BGSAVE_ERROR, 0, "yes"),
     SIZE("stream-node-max-bytes", NULL, STREAM_NODE_MAX_BYTES, 0, 0, ANY, "4096"),
     NUMBER("stream-node-max-entries", NULL, STREAM_NODE_MAX_ENTRIES, 0, 0, ANY, "100"),
-    CHOICE("supervised", SUPERVISED, IMMUTABLE | IDLE, "no", supervised, NULL),
-    BOOL("syslog-enabled", NULL, SYSLOG_ENABLED, IMMUTABLE | IDLE, "no"),
-    CHOICE("syslog-facility", SYSLOG_FACILITY, IMMUTABLE | IDLE, "local0", syslog_facilities, NULL),
-    TEXT("syslog-ident", NULL, SYSLOG_IDENT, IMMUTABLE | IDLE, "redis", NULL),
+    CHOICE("supervised", SUPERVISED, IMMUTABLE, "no", supervised, NULL),
+    BOOL("syslog-enabled", NULL, SYSLOG_ENABLED, IMMUTABLE, "no"),
+    CHOICE("syslog-facility", SYSLOG_FACILITY, IMMUTABLE, "local0", syslog_facilities, NULL),
+    TEXT("syslog-ident", NULL, SYSLOG_IDENT, IMMUTABLE, "redis", NULL),
     NUMBER("tcp-backlog", NULL, TCP_BACKLOG, IMMUTABLE, 0, INT, "511"),
     NUMBER("tcp-keepalive", NULL, TCP_KEEPALIVE, 0, 0, INT, "300"),
     NUMBER("timeout", NULL, TIMEOUT, 0, 0, INT, "0"),

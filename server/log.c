@@ -7,6 +7,7 @@
 
 #include "common/memory.h"
 #include "server/clock.h"
+#include "server/log_system.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -156,7 +157,14 @@ void log_write(enum log_level level, const char *format, ...)
     }
     line[len] = '\n';
     write_all(atomic_load(&output), line, len + 1);
+    line[len] = '\0';
+    log_system_write((int)level, line + head);
     errno = saved;
+}
+
+int log_descriptor(void)
+{
+    return atomic_load(&output);
 }
 
 void log_from_signal(const char *text)

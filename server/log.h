@@ -1,5 +1,5 @@
 /* The log: one line a call, to standard output or the logfile, in Redis's form "pid:role time mark
- * text". */
+ * text"; its text alone goes to the system's log as well where log_system.h's is open. */
 #ifndef SERVER_LOG_H
 #define SERVER_LOG_H
 
@@ -15,5 +15,6 @@ void log_set_role(char role); /* 'M' primary, 'S' replica, 'C' child or other th
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* From a signal handler: nothing but write(2). */
 void log_from_signal(const char *text);
+int log_descriptor(void); /* where lines go now; for a signal handler, too */
 
 #endif

@@ -26,6 +26,7 @@
 #include "server/persistence.h"
 #include "server/process.h"
 #include "server/replication/replication.h"
+#include "server/supervisor.h"
 #include <locale.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -107,6 +108,7 @@ static void *load(void *arg)
         _exit(EXIT_FAILURE);
     }
     log_write(LOG_NOTICE, "Ready to accept connections");
+    supervisor_tell("READY=1\nSTATUS=Ready to accept connections");
     atomic_store(&loaded, true);
     return NULL;
 }

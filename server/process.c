@@ -9,13 +9,17 @@
 #include "server/cluster/service.h"
 #include "server/command/condition.h"
 #include "server/config.h"
+#include "server/crash.h"
 #include "server/log.h"
+#include "server/log_system.h"
 #include "server/net/listener.h"
 #include "server/net/worker.h"
+#include "server/oom_score.h"
 #include "server/periodic.h"
 #include "server/persistence.h"
 #include "server/replication/replication.h"
 #include "server/script/busy.h"
+#include "server/supervisor.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -110,7 +114,12 @@ bool process_enter(struct error *error)
         chdir(dir) == 0 || error_set(error, "cannot change to dir %s: %s", dir, strerror(errno));
     ok = ok && log_open(logfile, error);
     log_set_level((enum log_level)config_number(CONFIG_LOGLEVEL));
-    ok = ok && (!config_is(CONFIG_DAEMONIZE) || become_daemon(error));
+    if (config_is(CONFIG_SYSLOG_ENABLED))
+        log_system_open(
+            config_text(CONFIG_SYSLOG_IDENT), (int)config_number(CONFIG_SYSLOG_FACILITY));
+    bool supervised = ok && supervisor_enter((enum supervisor)config_number(CONFIG_SUPERVISED));
+    ok = ok && (supervised || !config_is(CONFIG_DAEMONIZE) || become_daemon(error));
+    supervisor_stop_for();
     ok = ok && write_pidfile(error);
     free(dir);
     free(logfile);
@@ -120,6 +129,8 @@ bool process_enter(struct error *error)
         (long long)config_number(CONFIG_PORT),
         config_is(CONFIG_CLUSTER_ENABLED) ? "cluster" : "standalone");
     raise_file_limit();
+    crash_init();
+    oom_score_init();
     return true;
 }
 
@@ -148,6 +159,22 @@ static void end_hard(void)
         log_write(LOG_WARNING, "%s", error.text);
     process_leave();
     _exit(EXIT_SUCCESS);
+}
+
+bool process_shutdown_flag(struct bytes word, unsigned *flags)
+{
+    static const struct {
+        const char *word;
+        enum shutdown_flag flag;
+    } words[] = { { "save", SHUTDOWN_SAVE }, { "nosave", SHUTDOWN_NOSAVE }, { "now", SHUTDOWN_NOW },
+        { "force", SHUTDOWN_FORCE } };
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+        if (bytes_is(word, words[i].word)) {
+            *flags |= words[i].flag;
+            return true;
+        }
+    }
+    return false;
 }
 
 bool process_shutdown_begin(unsigned flags, void (*refused)(void *arg), void *arg)
@@ -181,6 +208,7 @@ static bool call_off(void)
     if (!asked)
         return false;
     pause_end(PAUSE_SHUTDOWN);
+    supervisor_tell("STATUS=Ready to accept connections");
     if (refused)
         refused(arg);
     return true;
@@ -216,8 +244,10 @@ static void finish(unsigned flags)
         }
         exit_status = EXIT_FAILURE;
     }
-    if (decide())
+    if (decide()) {
+        supervisor_tell("STOPPING=1\nSTATUS=Ending");
         net_stop();
+    }
 }
 
 /* Ten times a second, in worker 0. */
@@ -234,6 +264,7 @@ static void step(struct executor *executor, unsigned worker, unsigned workers)
         return;
     if (!deadline) {
         log_write(LOG_NOTICE, "Shutting down");
+        supervisor_tell("STATUS=Shutting down");
         pause_begin(PAUSE_SHUTDOWN, true, INT64_MAX);
     }
     size_t laggards = flags & SHUTDOWN_NOW || !count_laggards ? 0 : count_laggards();
@@ -250,10 +281,24 @@ static void tick_pauses(struct executor *executor, unsigned worker, unsigned wor
     pause_tick(executor->now);
 }
 
+/* What the directive has for the signal: "default", or flags. */
+static unsigned flags_of_signal(int number)
+{
+    char *text = config_text(number == SIGINT ? CONFIG_SHUTDOWN_ON_SIGINT : CONFIG_SHUTDOWN_ON_SIGTERM);
+    unsigned flags = 0;
+    for (const char *at = text; *at; at += strspn(at, " ")) {
+        struct bytes word = { at, strcspn(at, " ") };
+        process_shutdown_flag(word, &flags);
+        at += word.len;
+    }
+    free(text);
+    return flags;
+}
+
 static void on_signal(evutil_socket_t number, short what, void *arg)
 {
     log_write(LOG_WARNING, "Received %s", number == SIGINT ? "SIGINT" : "SIGTERM");
-    if (!process_shutdown_begin(0, NULL, NULL) && number == SIGINT) {
+    if (!process_shutdown_begin(flags_of_signal(number), NULL, NULL) && number == SIGINT) {
         log_write(LOG_WARNING, "Received it a second time: ending at once");
         _exit(EXIT_FAILURE);
     }

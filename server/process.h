@@ -2,6 +2,7 @@
 #ifndef SERVER_PROCESS_H
 #define SERVER_PROCESS_H
 
+#include "common/bytes.h"
 #include "common/error.h"
 #include "server/store/store.h"
 
@@ -18,6 +19,8 @@ enum shutdown_flag {
     SHUTDOWN_NOW = 4,    /* do not wait for replicas that lag */
     SHUTDOWN_FORCE = 8,  /* go on when saving fails */
 };
+/* The flag of a word that SHUTDOWN and shutdown-on-sigterm take ("nosave"); false: it is none. */
+bool process_shutdown_flag(struct bytes word, unsigned *flags);
 /* Begins it: writes pause, replicas catch up (shutdown-timeout), then the process ends with everything saved. Any
  * thread; returns at once. False: a shutdown is under way. refused is called (in worker 0) where it did not come
  * to the end: saving failed, or it was aborted; NULL for nobody to be told. */

@@ -86,27 +86,6 @@ static void shutdown_refused(void *arg)
     ticket_finish(outcome->ticket, tell_outcome, outcome);
 }
 
-static const struct {
-    const char *word;
-    unsigned flag;
-} shutdown_words[] = {
-    { "save", SHUTDOWN_SAVE },
-    { "nosave", SHUTDOWN_NOSAVE },
-    { "now", SHUTDOWN_NOW },
-    { "force", SHUTDOWN_FORCE },
-};
-
-static bool read_shutdown_flag(struct bytes word, unsigned *flags)
-{
-    for (size_t i = 0; i < sizeof(shutdown_words) / sizeof(*shutdown_words); i++) {
-        if (bytes_is(word, shutdown_words[i].word)) {
-            *flags |= shutdown_words[i].flag;
-            return true;
-        }
-    }
-    return false;
-}
-
 static void shut_down(struct call *call)
 {
     unsigned flags = 0;
@@ -115,7 +94,7 @@ static void shut_down(struct call *call)
         if (bytes_is(call->argv[i], "abort"))
             abort_it = true;
         else
-            ok = ok && read_shutdown_flag(call->argv[i], &flags);
+            ok = ok && process_shutdown_flag(call->argv[i], &flags);
     }
     if (!ok || (abort_it && call->argc > 2) || (flags & SHUTDOWN_SAVE && flags & SHUTDOWN_NOSAVE)) {
         call_error_syntax(call);

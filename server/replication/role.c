@@ -9,6 +9,7 @@
 #include "server/config.h"
 #include "server/journal/gate.h"
 #include "server/log.h"
+#include "server/oom_score.h"
 #include "server/persistence.h"
 #include "server/replication/feed.h"
 #include "server/store/turn.h"
@@ -64,11 +65,13 @@ static void tell_change(const struct link_target *now, bool was_replica)
 {
     if (now->host[0]) {
         log_set_role('S');
+        oom_score_set_role(true);
         log_write(LOG_NOTICE, "Following the primary at %s:%d", now->host, now->port);
         gate_wake_all(feed_gate()); /* nobody waits for acknowledgements on a replica */
         return;
     }
     log_set_role('M');
+    oom_score_set_role(false);
     if (!was_replica)
         return;
     struct journal_history history = journal_history(journal);

@@ -1,0 +1,291 @@
+/* What an operator sets in redis.conf about the process itself: how signals end it, who supervises
+ * it, where its log goes, from where it connects, its score for the kernel, what a crash leaves. */
+#include "tests/support/cluster.h"
+#include "tests/support/file.h"
+#include "tests/support/scratch.h"
+#include "tests/support/shell.h"
+#include "tests/support/wait.h"
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+TestSuite(operation, .init = nodes_begin, .fini = nodes_end, .timeout = 60);
+
+/* ---- shutdown-on-sigint, shutdown-on-sigterm ---- */
+
+static int end_by(struct node *node, int number)
+{
+    kill(node_pid(node), number);
+    return node_wait_exit(node, 20000);
+}
+
+Test(operation, signals_save_or_not_as_configured)
+{
+    static const struct {
+        const char *config;
+        int number;
+        bool saved;
+    } rows[] = {
+        { "save 3600 1\n", SIGTERM, true },
+        { "save \"\"\n", SIGTERM, false },
+        { "save 3600 1\nshutdown-on-sigterm nosave\n", SIGTERM, false },
+        { "save 3600 1\nshutdown-on-sigterm nosave\n", SIGINT, true },
+        { "save 3600 1\nshutdown-on-sigint nosave now\n", SIGINT, false },
+        { "save \"\"\nshutdown-on-sigint force save\n", SIGINT, true },
+        { "save \"\"\nshutdown-on-sigint save\n", SIGTERM, false },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct node *node = node_start("%s", rows[i].config);
+        node_expect(node, "OK", "SET k v");
+        int status = end_by(node, rows[i].number);
+        cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "row %zu: 0x%x", i, status);
+        cr_expect_eq(file_exists(node_path(node, "dump.rdb")), rows[i].saved, "row %zu", i);
+    }
+}
+
+/* A folder in its place cannot be replaced by the file. */
+Test(operation, a_signal_with_force_ends_without_saving)
+{
+    struct node *node = node_start("save 3600 1\n");
+    node_expect(node, "OK", "SET k v");
+    folder_make(node_path(node, "dump.rdb"));
+    file_write_text(node_path(node, "dump.rdb/full"), "");
+    kill(node_pid(node), SIGTERM);
+    wait_until(10000, node_log_has(node, server_is_slotd() ? "called off" : "can't exit"));
+    hold_for(500, node_answers(node));
+    node_expect(node, "OK", "CONFIG SET shutdown-on-sigterm %s", "now force");
+    int status = end_by(node, SIGTERM);
+    cr_assert(WIFEXITED(status), "0x%x", status);
+}
+
+Test(operation, a_signal_with_now_waits_for_no_replica)
+{
+    struct node *primary = node_start("shutdown-timeout 3600\nrepl-diskless-sync-delay 0\n");
+    struct node *replica = node_start("replicaof 127.0.0.1 %d\n", node_port(primary));
+    wait_until(20000, node_in_sync(replica, primary));
+    node_pause(replica);
+    node_expect(primary, "OK", "SET k v");
+    kill(node_pid(primary), SIGTERM);
+    hold_for(1000, node_runs(primary));
+    node_expect(primary, "OK", "SHUTDOWN ABORT");
+    node_expect(primary, "OK", "CONFIG SET shutdown-on-sigterm NOW");
+    node_expect(primary, "[shutdown-on-sigterm, now]", "CONFIG GET shutdown-on-sigterm");
+    int status = end_by(primary, SIGTERM);
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "0x%x", status);
+    node_resume(replica);
+}
+
+/* ---- supervised ---- */
+
+/* A socket that takes what is sent to the path; '@' first: a name in no file system. */
+static int listen_at(const char *path)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    size_t len = strlen(path);
+    cr_assert_lt(len, sizeof(address.sun_path));
+    memcpy(address.sun_path, path, len + 1);
+    if (path[0] == '@')
+        address.sun_path[0] = '\0';
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
+    cr_assert(bind(fd, (struct sockaddr *)&address, size) == 0, "%s: %s", path, strerror(errno));
+    return fd;
+}
+
+/* Reads datagrams until one has the text. */
+static bool receives(int fd, const char *text)
+{
+    char datagram[4096];
+    ssize_t len;
+    while ((len = recv(fd, datagram, sizeof(datagram) - 1, 0)) >= 0) {
+        datagram[len] = '\0';
+        if (strstr(datagram, text))
+            return true;
+    }
+    return false;
+}
+
+static void run_supervised(const char *path, const char *mode)
+{
+    int fd = listen_at(path);
+    setenv("NOTIFY_SOCKET", path, 1);
+    struct node *node = node_start("supervised %s\ndaemonize yes\n", mode);
+    unsetenv("NOTIFY_SOCKET");
+    wait_until(10000, receives(fd, "READY=1"));
+    kill(node_pid(node), SIGTERM); /* it has not become a daemon, in spite of daemonize */
+    node_wait_exit(node, 20000);
+    cr_assert(receives(fd, "STOPPING=1"));
+    close(fd);
+}
+
+Test(operation, systemd_is_told_that_a_node_is_ready_and_that_it_ends)
+{
+    run_supervised(scratch_printf("%s/notify", scratch_folder()), "systemd");
+    run_supervised(scratch_printf("@operation-test-%d", (int)getpid()), "auto");
+}
+
+/* The third field of /proc/PID/stat, behind the name in brackets. */
+static char process_state(struct node *node)
+{
+    size_t len;
+    const char *text = file_read(scratch_printf("/proc/%d/stat", (int)node_pid(node)), &len);
+    return strrchr(text, ')')[2];
+}
+
+Test(operation, upstart_finds_a_process_that_stops_itself)
+{
+    struct node *node = node_prepare("supervised upstart\n");
+    setenv("UPSTART_JOB", "slotd", 1);
+    node_spawn(node, NULL);
+    unsetenv("UPSTART_JOB");
+    wait_until(10000, process_state(node) == 'T');
+    node_resume(node);
+    node_wait_ready(node, 10000);
+}
+
+Test(operation, without_a_supervisor_a_node_runs_by_itself)
+{
+    struct node *node = node_start("supervised systemd\n");
+    cr_expect(node_log_has(node, "NOTIFY_SOCKET"));
+}
+
+/* ---- syslog ---- */
+
+Test(operation, syslog_gets_the_lines_of_the_log)
+{
+    if (access("/dev/log", F_OK) == 0 || access("/dev", W_OK) != 0)
+        cr_skip_test("/dev/log is somebody else's, or cannot be made");
+    int fd = listen_at("/dev/log");
+    struct node *node =
+        node_start("syslog-enabled yes\nsyslog-ident node-a\nsyslog-facility local3\n");
+    node_expect(node, "OK", "CONFIG SET loglevel verbose");
+    char line[4096] = "";
+    ssize_t len;
+    do
+        len = recv(fd, line, sizeof(line) - 1, 0); /* Redis says more, before it knows its name */
+    while (len > 0 && !strstr(line, " node-a["));
+    unlink("/dev/log");
+    close(fd);
+    cr_assert_gt(len, 0);
+    /* 19: local3; 5: notice, 4: warning. */
+    cr_expect(strncmp(line, "<157>", 5) == 0 || strncmp(line, "<156>", 5) == 0, "%s", line);
+    cr_expect_not_null(
+        strstr(line, scratch_printf(" node-a[%d]: ", (int)node_pid(node))), "%s", line);
+    cr_expect_null(strchr(line, '\n'), "%s", line);
+    cr_expect_gt(strlen(node_log(node)), 0, "the lines go to standard output as well");
+}
+
+/* ---- bind-source-addr ---- */
+
+Test(operation, replication_goes_out_from_the_source_address)
+{
+    struct node *primary = node_start("repl-diskless-sync-delay 0\nprotected-mode no\n");
+    struct node *replica =
+        node_start("replicaof 127.0.0.1 %d\nbind-source-addr 127.0.0.7\n", node_port(primary));
+    wait_until(20000, node_in_sync(replica, primary));
+    cr_expect_not_null(strstr(node_text(primary, "CLIENT LIST TYPE replica"), " addr=127.0.0.7:"));
+    /* One that this machine does not have is passed over. */
+    node_expect(replica, "OK", "CONFIG SET bind-source-addr 192.0.2.1");
+    node_text(primary, "CLIENT KILL TYPE replica");
+    wait_until(20000, strstr(node_text(primary, "CLIENT LIST TYPE replica"), " addr=127.0.0.1:"));
+}
+
+Test(operation, the_bus_goes_out_from_the_source_address)
+{
+    struct node *a = node_start("cluster-enabled yes\nbind-source-addr 127.0.0.7\n");
+    struct node *b = node_start("cluster-enabled yes\n");
+    node_expect(a, "OK", "CLUSTER MEET 127.0.0.1 %d", node_port(b));
+    const char *seen = scratch_printf(" 127.0.0.7:%d@", node_port(a));
+    wait_until(20000, strstr(node_text(b, "CLUSTER NODES"), seen));
+}
+
+Test(operation, migrate_goes_out_from_the_source_address)
+{
+    if (!server_is_slotd())
+        cr_skip_test("Redis lets the system choose for MIGRATE");
+    struct node *source = node_start("bind-source-addr 127.0.0.7\n");
+    struct node *target = node_start("%s", "");
+    node_expect(source, "OK", "SET k v");
+    node_expect(source, "OK", "MIGRATE 127.0.0.1 %d k 0 5000", node_port(target));
+    cr_expect_not_null(strstr(node_text(target, "CLIENT LIST"), " addr=127.0.0.7:"));
+}
+
+/* ---- oom-score-adj ---- */
+
+static long score_at(const char *path)
+{
+    size_t len;
+    return strtol(file_read(path, &len), NULL, 10);
+}
+
+static long score_of(struct node *node)
+{
+    return score_at(scratch_printf("/proc/%d/oom_score_adj", (int)node_pid(node)));
+}
+
+/* Only upwards from where the test itself stands: less needs a right. */
+Test(operation, the_score_for_the_kernel_follows_configuration_and_role)
+{
+    long own = score_at("/proc/self/oom_score_adj");
+    if (own > 900)
+        cr_skip_test("the score of this process is too high to raise it");
+    struct node *primary = node_start("oom-score-adj relative\noom-score-adj-values 20 40 80\n");
+    cr_expect_eq(score_of(primary), own + 20);
+    struct node *replica = node_start("%s", "");
+    cr_expect_eq(score_of(replica), own);
+    node_expect(primary, "OK", "REPLICAOF 127.0.0.1 %d", node_port(replica));
+    wait_until(5000, score_of(primary) == own + 40);
+    node_expect(primary, "OK", "CONFIG SET oom-score-adj-values %s", "20 60 80");
+    cr_expect_eq(score_of(primary), own + 60);
+    node_expect(primary, "OK", "REPLICAOF NO ONE");
+    wait_until(5000, score_of(primary) == own + 20);
+    node_expect(
+        primary, "OK", "CONFIG SET oom-score-adj absolute oom-score-adj-values %s", "980 990 1000");
+    cr_expect_eq(score_of(primary), 980);
+    node_expect(primary, "OK", "CONFIG SET oom-score-adj no");
+    cr_expect_eq(score_of(primary), own);
+}
+
+/* ---- crash-log-enabled ---- */
+
+static const char *crash(struct node *node, int number)
+{
+    kill(node_pid(node), number);
+    int status = node_wait_exit(node, 20000);
+    cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == number, "0x%x", status);
+    return node_log(node);
+}
+
+Test(operation, a_crash_leaves_a_report)
+{
+    if (!server_is_slotd() || strstr(getenv("SERVER") ? getenv("SERVER") : "", "san/"))
+        cr_skip_test("the report is ours, and a sanitizer would add one that fails the test");
+    static const struct {
+        int number;
+        const char *name;
+    } rows[] = { { SIGSEGV, "SIGSEGV" }, { SIGBUS, "SIGBUS" }, { SIGFPE, "SIGFPE" },
+        { SIGILL, "SIGILL" }, { SIGABRT, "SIGABRT" } };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        const char *log = crash(node_start("%s", ""), rows[i].number);
+        const char *report = strstr(log, "=== The report of a crash begins ===");
+        cr_assert_not_null(report, "%s", log);
+        cr_expect_not_null(strstr(report, scratch_printf("crashed by %s", rows[i].name)));
+        cr_expect_not_null(strstr(report, "/slotd("), "no calls in %s", report);
+    }
+}
+
+Test(operation, a_crash_leaves_none_where_it_is_off)
+{
+    if (!server_is_slotd() || strstr(getenv("SERVER") ? getenv("SERVER") : "", "san/"))
+        cr_skip_test("the report is ours, and a sanitizer would add one that fails the test");
+    struct node *node = node_start("crash-log-enabled no\n");
+    cr_expect_null(strstr(crash(node, SIGSEGV), "report of a crash"));
+    node = node_start("%s", "");
+    node_expect(node, "OK", "CONFIG SET crash-log-enabled no");
+    cr_expect_null(strstr(crash(node, SIGSEGV), "report of a crash"));
+}
