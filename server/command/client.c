@@ -582,15 +582,20 @@ static const struct command_arg unblock_reasons[] = { TOKEN("timeout", "TIMEOUT"
     TOKEN("error", "ERROR"), { 0 } };
 static const struct command_arg info_choices[] = { WITH("libname", ARG_STRING, "LIB-NAME"),
     WITH("libver", ARG_STRING, "LIB-VER"), { 0 } };
-static const struct command_arg kill_filters[] = { { "client-id", ARG_INTEGER, ARG_OPTIONAL, "ID",
-                                                       0, "2.8.12", NULL },
-    { "type", ARG_ONEOF, ARG_OPTIONAL, "TYPE", 0, "2.8.12", types },
-    { "username", ARG_STRING, ARG_OPTIONAL, "USER", 0, NULL, NULL },
-    { "addr", ARG_STRING, ARG_OPTIONAL, "ADDR", 0, NULL, NULL },
-    { "laddr", ARG_STRING, ARG_OPTIONAL, "LADDR", 0, "6.2.0", NULL },
-    { "skipme", ARG_STRING, ARG_OPTIONAL, "SKIPME", 0, NULL, NULL }, { 0 } };
+static const struct command_arg kill_types[] = { TOKEN("normal", "NORMAL"),
+    { "master", ARG_PURE_TOKEN, 0, "MASTER", 0, "3.2.0", NULL }, TOKEN("slave", "SLAVE"),
+    { "replica", ARG_PURE_TOKEN, 0, "REPLICA", 0, "5.0.0", NULL }, TOKEN("pubsub", "PUBSUB"),
+    { 0 } };
+static const struct command_arg kill_filters[] = {
+    OPTION("client-id", ARG_INTEGER, "ID", "2.8.12"),
+    { "normal_master_slave_pubsub", ARG_ONEOF, ARG_OPTIONAL, "TYPE", 0, "2.8.12", kill_types },
+    OPTION("username", ARG_STRING, "USER", NULL), OPTION("ip:port", ARG_STRING, "ADDR", NULL),
+    OPTION("ip:port", ARG_STRING, "LADDR", "6.2.0"), OPTION("yes/no", ARG_STRING, "SKIPME", NULL),
+    { 0 }
+};
+static const struct command_arg list_ids[] = { ARG_MANY("client-id", ARG_INTEGER), { 0 } };
 static const struct command_arg kill_forms[] = { ARG("ip:port", ARG_STRING),
-    { "filter", ARG_ONEOF, ARG_MULTIPLE, NULL, 0, NULL, kill_filters }, { 0 } };
+    { "new-format", ARG_ONEOF, ARG_MULTIPLE, NULL, 0, NULL, kill_filters }, { 0 } };
 
 static const struct command_arg yes_no[] = { TOKEN("yes", "YES"), TOKEN("no", "NO"), { 0 } };
 
@@ -608,20 +613,29 @@ static const struct command subcommands[] = {
         .tips = varies),
     ROW("kill", client_kill, -3, ADMIN | CMD_PARKS, "2.4.0", "O(N), N connections",
         "Closes connections, by address or by filters",
+        .history = HISTORY({ "2.8.12", "Takes filters." }, { "2.8.12", "`ID`." },
+            { "3.2.0", "`TYPE master`." }, { "5.0.0", "`TYPE replica`, for `slave`." },
+            { "6.2.0", "`LADDR`." }),
         .args = ARGS(CHOICE("filter", 0, kill_forms))),
     ROW("list", client_list, -2, ADMIN | CMD_PARKS, "2.4.0", "O(N), N connections", "Tells of the connections",
         .tips = varies,
+        .history = HISTORY({ "2.8.12", "Tells the `id`." }, { "5.0.0", "Takes a `TYPE`." },
+            { "6.0.0", "Tells the `user`." },
+            { "6.2.0", "Tells `argv-mem`, `tot-mem`, `laddr` and `redir`; takes `ID`s." },
+            { "7.0.0", "Tells `resp`, `multi-mem`, `rbs` and `rbp`." },
+            { "7.0.3", "Tells `ssub`." }),
         .args = ARGS(
             { "normal_master_replica_pubsub", ARG_ONEOF, ARG_OPTIONAL, "TYPE", 0, "5.0.0", types },
-            { "client-id", ARG_INTEGER, ARG_OPTIONAL | ARG_MULTIPLE, "ID", 0, "6.2.0", NULL })),
+            { "id", ARG_BLOCK, ARG_OPTIONAL, "ID", 0, "6.2.0", list_ids })),
     ROW("no-evict", client_no_evict, 3, ADMIN, "7.0.0", "O(1)",
         "Keeps this connection open when clients take too much memory",
         .args = ARGS(CHOICE("enabled", 0, on_off))),
     ROW("no-touch", client_no_touch, 3, ANYONE, "7.2.0", "O(1)",
         "Lets this connection's commands leave the keys' access times as they are",
         .args = ARGS(CHOICE("enabled", 0, on_off))),
-    ROW("pause", client_pause, -3, ADMIN | CMD_PARKS, "3.0.0", "O(1)",
+    ROW("pause", client_pause, -3, ADMIN | CMD_PARKS, "2.9.50", "O(1)",
         "Lets commands of clients, or their writes only, wait for a time",
+        .history = HISTORY({ "6.2.0", "Takes `WRITE` or `ALL`." }),
         .args = ARGS(ARG("timeout", ARG_INTEGER),
             { "mode", ARG_ONEOF, ARG_OPTIONAL, NULL, 0, "6.2.0", pause_modes })),
     ROW("reply", client_reply, 3, ANYONE, "3.2.0", "O(1)",

@@ -391,7 +391,7 @@ static const struct command subcommands[] = {
         "Brings a node and its cluster into this one",
         .history = HISTORY({ "4.0.0", "Added the optional `cluster_bus_port` argument." }),
         .args = ARGS(ARG("ip", ARG_STRING), ARG("port", ARG_INTEGER),
-            { "cluster-bus-port", ARG_INTEGER, ARG_OPTIONAL, NULL, 0, "4.0.0", NULL })),
+            { "cluster_bus_port", ARG_INTEGER, ARG_OPTIONAL, NULL, 0, "4.0.0", NULL })),
     ROW("myid", cluster_myid, 2, VIEW, "3.0.0", "O(1)", "Tells this node's ID"),
     ROW("myshardid", cluster_myshardid, 2, VIEW, "7.2.0", "O(1)",
         "Tells the ID of this node's shard", .tips = varies),
@@ -424,6 +424,8 @@ static const struct command subcommands[] = {
         .args = ARGS(CHOICE("filter", 0, slot_stats_args))),
     ROW("slots", cluster_slots, 2, VIEW, "3.0.0", "O(N), N nodes",
         "Tells which nodes serve which ranges of slots", .tips = varies,
+        .history = HISTORY({ "4.0.0", "Tells the IDs of the nodes." },
+            { "7.0.0", "Tells more of how each node can be reached." }),
         .deprecated_since = "7.0.0", .replaced_by = "`CLUSTER SHARDS`"),
     { 0 },
 };

@@ -8,6 +8,7 @@
 #include "server/type/list.h"
 #include "server/type/set.h"
 #include "server/type/stream.h"
+#include "server/type/zset.h"
 
 #include "common/memory.h"
 #include <arpa/inet.h>
@@ -74,6 +75,22 @@ static void digest_set(struct digest *digest, const struct entry *entry)
         add(digest, member.text);
 }
 
+static void digest_zset(struct digest *digest, const struct entry *entry)
+{
+    struct zset zset = { (enum encoding)entry->encoding, entry_value(entry) };
+    struct zset_cursor cursor;
+    struct zset_element element;
+    zset_walk(&zset, 0, false, &cursor);
+    while (zset_next(&cursor, &element)) {
+        struct digest one = { { 0 } };
+        char score[64];
+        int len = snprintf(score, sizeof(score), "%.17g", element.score);
+        mix(&one, element.member);
+        mix(&one, (struct bytes){ score, (size_t)len });
+        add_digest(digest, &one);
+    }
+}
+
 static void digest_hash(struct digest *digest, const struct entry *entry)
 {
     struct hash hash = { entry_value(entry), (enum encoding)entry->encoding };
@@ -111,6 +128,7 @@ static void (*const digests[TYPE_COUNT])(struct digest *digest, const struct ent
     [TYPE_STRING] = digest_string,
     [TYPE_LIST] = digest_list,
     [TYPE_SET] = digest_set,
+    [TYPE_ZSET] = digest_zset,
     [TYPE_HASH] = digest_hash,
     [TYPE_STREAM] = digest_stream,
 };

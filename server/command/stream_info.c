@@ -276,9 +276,7 @@ static void xinfo_consumers(struct call *call)
 
 /* ---- The table ---- */
 
-static const struct command_arg full_block[] = { { "full", ARG_PURE_TOKEN, 0, "FULL", 0, NULL,
-                                                     NULL },
-    OPTION("count", ARG_INTEGER, "COUNT", NULL), { 0 } };
+static const struct command_arg full_block[] = { OPTION("count", ARG_INTEGER, "COUNT", NULL), { 0 } };
 
 static const struct command xinfo_subcommands[] = {
     { "consumers", xinfo_consumers, 4, CMD_READONLY, KEYS(KEYS_AT(2, KEY_RO | KEY_ACCESS, 0)),
@@ -298,7 +296,7 @@ static const struct command xinfo_subcommands[] = {
         .history = HISTORY({ "6.0.0", "Added the `FULL` modifier." },
             { "7.0.0", "Added the `max-deleted-entry-id`, `entries-added`, "
                        "`recorded-first-entry-id`, `entries-read` and `lag` fields" }),
-        .args = ARGS(KEY_ARG, { "full", ARG_BLOCK, ARG_OPTIONAL, NULL, 0, NULL, full_block }) },
+        .args = ARGS(KEY_ARG, { "full", ARG_BLOCK, ARG_OPTIONAL, "FULL", 0, NULL, full_block }) },
     { 0 }
 };
 

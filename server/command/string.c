@@ -437,9 +437,13 @@ enum {
     WRITE_SLOW = CMD_WRITE | CMD_DENYOOM,
 };
 
-static const struct command_arg expiration_args[] = { WITH("seconds", ARG_INTEGER, "EX"),
-    WITH("milliseconds", ARG_INTEGER, "PX"), WITH("unix-time-seconds", ARG_UNIX_TIME, "EXAT"),
-    WITH("unix-time-milliseconds", ARG_UNIX_TIME, "PXAT"), TOKEN("keepttl", "KEEPTTL"), { 0 } };
+static const struct command_arg expiration_args[] = {
+    { "seconds", ARG_INTEGER, 0, "EX", 0, "2.6.12", NULL },
+    { "milliseconds", ARG_INTEGER, 0, "PX", 0, "2.6.12", NULL },
+    { "unix-time-seconds", ARG_UNIX_TIME, 0, "EXAT", 0, "6.2.0", NULL },
+    { "unix-time-milliseconds", ARG_UNIX_TIME, 0, "PXAT", 0, "6.2.0", NULL },
+    { "keepttl", ARG_PURE_TOKEN, 0, "KEEPTTL", 0, "6.0.0", NULL }, { 0 }
+};
 static const struct command_arg getex_args[] = { WITH("seconds", ARG_INTEGER, "EX"),
     WITH("milliseconds", ARG_INTEGER, "PX"), WITH("unix-time-seconds", ARG_UNIX_TIME, "EXAT"),
     WITH("unix-time-milliseconds", ARG_UNIX_TIME, "PXAT"), TOKEN("persist", "PERSIST"), { 0 } };
