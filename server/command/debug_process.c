@@ -12,6 +12,12 @@
 #include <string.h>
 #ifndef SLOTD_SANITIZE
 #include <jemalloc/jemalloc.h>
+#else
+/* The sanitizers' own allocator has nothing to be told or set. */
+static int mallctl(const char *name, void *old, size_t *old_size, void *value, size_t size)
+{
+    return ENOENT;
+}
 #endif
 
 static void debug_segfault(struct call *call)
@@ -56,7 +62,6 @@ static void debug_pause_cron(struct call *call)
 
 /* ---- The allocator ---- */
 
-#ifndef SLOTD_SANITIZE
 enum { NAME_MAX_LEN = 128 };
 
 static bool name_of(struct call *call, char *name)
@@ -117,7 +122,6 @@ static void debug_mallctl_str(struct call *call)
     else
         reply_null(call->reply);
 }
-#endif
 
 const struct debug_word debug_process_words[] = {
     { "segfault", debug_segfault, 2, 2, "SEGFAULT", "    Ends with the signal of that name." },
@@ -127,11 +131,9 @@ const struct debug_word debug_process_words[] = {
     { "leak", debug_leak, 3, 3, "LEAK <string>", "    Loses the memory of a copy of the string." },
     { "pause-cron", debug_pause_cron, 3, 3, "PAUSE-CRON <0|1>",
         "    1: what is done ten times a second is not done any more." },
-#ifndef SLOTD_SANITIZE
     { "mallctl", debug_mallctl, 3, 4, "MALLCTL <key> [<val>]",
         "    Gets or sets a number of the allocator." },
     { "mallctl-str", debug_mallctl_str, 3, 4, "MALLCTL-STR <key> [<val>]",
         "    Gets or sets a text of the allocator." },
-#endif
     { 0 },
 };
