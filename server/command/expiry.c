@@ -89,17 +89,18 @@ static void expire_at(struct call *call, int64_t unit, int64_t base)
     if (expiry_is_past(call, when)) {
         key_delete(call, &key);
         key_notify(call, &key, NOTIFY_GENERIC, "del");
+        reply_integer(call->reply, 1);
         call_effect(call, (struct bytes[]){ BYTES("DEL"), call->argv[1] }, 2);
     } else {
         if (when < 0)
             when = 0; /* as long past, and no value that means something else */
         key_set_expiry(call, &key, when);
+        reply_integer(call->reply, 1);
         key_notify(call, &key, NOTIFY_GENERIC, "expire");
         char digits[NUMBER_TEXT_MAX];
         struct bytes time = { digits, number_format(digits, when) };
         call_effect(call, (struct bytes[]){ BYTES("PEXPIREAT"), call->argv[1], time }, 3);
     }
-    reply_integer(call->reply, 1);
 }
 
 static void expire(struct call *call)

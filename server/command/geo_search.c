@@ -346,8 +346,9 @@ static void store_found(struct call *call, const struct search *search)
         zset_add(&result, found->member, score, 0, &limits, &now);
     }
     zset_shrink(&result, &limits);
-    zset_key_store(
+    size_t count = zset_key_put(
         call, search->store, &result, is_search(search) ? "geosearchstore" : "georadiusstore");
+    reply_integer(call->reply, (int64_t)count);
 }
 
 static void finish(struct call *call, struct search *search)

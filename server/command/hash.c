@@ -46,39 +46,37 @@ static bool put(struct hash *hash, struct bytes field, struct bytes value)
 
 /* ---- Writing ---- */
 
-/* Sets all pairs; false: the error has been written. */
-static bool set_pairs(struct call *call, int64_t *added)
+static void set_pairs(struct call *call, bool replies_ok)
 {
     struct key key;
     bool wrong;
+    int64_t added = 0;
     if (call->argc % 2 != 0) {
         call_error_arity(call);
-        return false;
+        return;
     }
     find(call, &key, &wrong);
     if (wrong)
-        return false;
+        return;
     struct hash hash = open_hash(call, &key);
-    *added = 0;
     for (int i = 2; i < call->argc; i += 2)
-        *added += put(&hash, call->argv[i], call->argv[i + 1]);
+        added += put(&hash, call->argv[i], call->argv[i + 1]);
     close_hash(call, &key, &hash);
+    if (replies_ok)
+        reply_ok(call->reply);
+    else
+        reply_integer(call->reply, added);
     key_notify(call, &key, NOTIFY_HASH, "hset");
-    return true;
 }
 
 static void hset(struct call *call)
 {
-    int64_t added;
-    if (set_pairs(call, &added))
-        reply_integer(call->reply, added);
+    set_pairs(call, false);
 }
 
 static void hmset(struct call *call)
 {
-    int64_t added;
-    if (set_pairs(call, &added))
-        reply_ok(call->reply);
+    set_pairs(call, true);
 }
 
 static void hsetnx(struct call *call)
@@ -100,8 +98,8 @@ static void hsetnx(struct call *call)
     hash = open_hash(call, &key);
     put(&hash, call->argv[2], call->argv[3]);
     close_hash(call, &key, &hash);
-    key_notify(call, &key, NOTIFY_HASH, "hset");
     reply_integer(call->reply, 1);
+    key_notify(call, &key, NOTIFY_HASH, "hset");
 }
 
 static void hdel(struct call *call)
@@ -156,8 +154,8 @@ static void hincrby(struct call *call)
     hash = open_hash(call, &key);
     put(&hash, call->argv[2], (struct bytes){ text, number_format(text, value) });
     close_hash(call, &key, &hash);
-    key_notify(call, &key, NOTIFY_HASH, "hincrby");
     reply_integer(call->reply, value);
+    key_notify(call, &key, NOTIFY_HASH, "hincrby");
 }
 
 /* What the argument says, and whether it can be added. */
@@ -200,8 +198,8 @@ static void hincrbyfloat(struct call *call)
     hash = open_hash(call, &key);
     put(&hash, call->argv[2], sum);
     close_hash(call, &key, &hash);
-    key_notify(call, &key, NOTIFY_HASH, "hincrbyfloat");
     reply_bulk(call->reply, sum);
+    key_notify(call, &key, NOTIFY_HASH, "hincrbyfloat");
     call_effect(call, (struct bytes[]){ BYTES("HSET"), call->argv[1], call->argv[2], sum }, 4);
 }
 

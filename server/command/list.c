@@ -20,6 +20,7 @@ static void push(struct call *call, enum list_end end, bool only_if_there)
     }
     list_push_all(call, &key, end, call->argv + 2, call->argc - 2);
     reply_integer(call->reply, (int64_t)list_of(&key)->count);
+    list_tell_pushed(call, &key, end);
 }
 
 static void lpush(struct call *call)
@@ -128,8 +129,8 @@ static void lset(struct call *call)
     list_replace(
         list_to_change(call, &key), (size_t)(index < 0 ? index + count : index), call->argv[3]);
     key_did_change(call, &key);
-    key_notify(call, &key, NOTIFY_LIST, "lset");
     reply_ok(call->reply);
+    key_notify(call, &key, NOTIFY_LIST, "lset");
 }
 
 /* The first element from the head that equals the value. */

@@ -28,6 +28,10 @@ void list_push_all(
         key_set(call, key,
             entry_create_value(key->name, TYPE_LIST, ENCODING_QUICKLIST, list, ENTRY_NO_EXPIRY));
     }
+}
+
+void list_tell_pushed(struct call *call, struct key *key, enum list_end end)
+{
     key_notify(call, key, NOTIFY_LIST, end == LIST_HEAD ? "lpush" : "rpush");
 }
 

@@ -16,9 +16,10 @@ static inline const struct list *list_of(const struct key *key)
 struct list *list_new(void);
 /* Before a change: the list is the key's alone then. */
 struct list *list_to_change(struct call *call, struct key *key);
-/* Pushes, makes the list where there is none, and tells "lpush" or "rpush". */
+/* Pushes, and makes the list where there is none. */
 void list_push_all(
     struct call *call, struct key *key, enum list_end end, const struct bytes *values, int count);
+void list_tell_pushed(struct call *call, struct key *key, enum list_end end); /* "lpush", "rpush" */
 /* Removes `count` elements at an end, and tells: also that the key went with the last of them. */
 void list_pop_some(struct call *call, struct key *key, enum list_end end, size_t count);
 /* The key's list has lost elements: tells the event, removes the key when none is left. */

@@ -41,7 +41,8 @@ static void rotate(struct call *call, struct key *key, const struct move *move, 
         index = move->from == LIST_HEAD ? 1 : list->count - 2;
     list_remove(list, index, 1);
     key_did_change(call, key);
-    key_notify(call, key, NOTIFY_LIST, move->to == LIST_HEAD ? "lpush" : "rpush");
+    list_tell_pushed(call, key, move->to);
+    reply_bulk(call->reply, value);
     key_notify(call, key, NOTIFY_LIST, move->from == LIST_HEAD ? "lpop" : "rpop");
 }
 
@@ -59,9 +60,9 @@ static bool move_element(struct call *call, const struct move *move, bool *wrong
     struct bytes value = copy_of_element(list_of(&from), move->from);
     if (same) {
         rotate(call, &from, move, value);
-        reply_bulk(call->reply, value);
     } else {
         list_push_all(call, &to, move->to, &value, 1);
+        list_tell_pushed(call, &to, move->to);
         reply_bulk(call->reply, value);
         key_peek(call, 1, &from); /* a new key may have moved cells */
         list_pop_some(call, &from, move->from, 1);

@@ -266,6 +266,7 @@ static void store_combined(struct call *call, combine_fn *combine, const char *e
     operands_free(&operands);
     size_t count = set_count(&result.set);
     key_peek(call, 1, &key);
+    reply_integer(call->reply, (int64_t)count);
     if (count > 0) {
         key_set(call, &key,
             entry_create_value(
@@ -278,7 +279,6 @@ static void store_combined(struct call *call, combine_fn *combine, const char *e
             key_notify(call, &key, NOTIFY_GENERIC, "del");
         }
     }
-    reply_integer(call->reply, (int64_t)count);
 }
 
 void set_inter_store_command(struct call *call)

@@ -57,11 +57,11 @@ static void pop_one(struct call *call, struct key *key)
     char scratch[NUMBER_TEXT_MAX];
     struct set set = set_open(call, key);
     struct member member = set_random(&set, scratch);
+    key_notify(call, key, NOTIFY_SET, "spop");
     reply_bulk(call->reply, member.text);
     call_effect(call, (struct bytes[]){ BYTES("SREM"), call->argv[1], member.text }, 3);
     set_remove(&set, &member);
     set_close(call, key, &set);
-    key_notify(call, key, NOTIFY_SET, "spop");
     if (set_count(&set) > 0)
         return;
     key_delete(call, key);

@@ -253,12 +253,12 @@ static void xadd(struct call *call)
         key_set(call, &key,
             entry_create_value(key.name, TYPE_STREAM, ENCODING_STREAM, stream, ENTRY_NO_EXPIRY));
     }
+    stream_reply_id(call, id);
     key_notify(call, &key, NOTIFY_STREAM, "xadd");
     if (trimmed > 0)
         key_notify(call, &key, NOTIFY_STREAM, "xtrim");
     if (args.trim.approximate || !new_id.given || !new_id.seq_given)
         effect_of_add(call, stream, &args, id);
-    stream_reply_id(call, id);
 }
 
 /* ---- Reading ---- */

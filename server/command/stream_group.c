@@ -147,12 +147,12 @@ static void xgroup_destroy(struct call *call)
     if (!find_stream(call, &key))
         return;
     bool there = stream_group_remove(stream_open(call, &key), call->argv[3]);
+    reply_integer(call->reply, there);
     if (there) {
         key_did_change(call, &key);
         block_signal(call, &key); /* who waits in the group hears that it is gone */
         key_notify(call, &key, NOTIFY_STREAM, "xgroup-destroy");
     }
-    reply_integer(call->reply, there);
 }
 
 static void xgroup_createconsumer(struct call *call)

@@ -36,24 +36,30 @@ void zset_key_delete_empty(struct call *call, struct key *key)
     key_notify(call, key, NOTIFY_GENERIC, "del");
 }
 
-void zset_key_store(struct call *call, int index, struct zset *result, const char *event)
+size_t zset_key_put(struct call *call, int index, struct zset *result, const char *event)
 {
     struct key key;
     size_t count = zset_count(result);
     bool there = key_write(call, index, &key);
-    reply_integer(call->reply, (int64_t)count);
     if (count > 0) {
         struct entry *entry = entry_create_value(
             key.name, TYPE_ZSET, result->encoding, result->value, ENTRY_NO_EXPIRY);
         key_set(call, &key, entry);
         key_notify(call, &key, NOTIFY_ZSET, event);
-        return;
+        return count;
     }
     zset_free(result);
     if (there) {
         key_delete(call, &key);
         key_notify(call, &key, NOTIFY_GENERIC, "del");
     }
+    return 0;
+}
+
+void zset_key_store(struct call *call, int index, struct zset *result, const char *event)
+{
+    reply_integer(call->reply, (int64_t)zset_count(result));
+    zset_key_put(call, index, result, event);
 }
 
 /* ---- Numbers ---- */

@@ -37,8 +37,10 @@ struct zset_addition {
 /* Adds to argv[1] and replies as ZADD does. Returns whether anything changed. */
 bool zset_key_add(struct call *call, struct zset_addition *addition);
 
-/* Puts a result in the place of argv[index], whatever was there, tells `event`, and replies with
- * the count; an empty one deletes what was there. Takes over the sorted set. */
+/* Puts a result in the place of argv[index], whatever was there, and tells `event`; an empty one
+ * deletes what was there. Takes over the sorted set; returns the count. */
+size_t zset_key_put(struct call *call, int index, struct zset *result, const char *event);
+/* The same, and replies with the count first. */
 void zset_key_store(struct call *call, int index, struct zset *result, const char *event);
 
 /* --- Arguments. Each replies with an error where it returns false. --- */
