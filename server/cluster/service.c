@@ -45,6 +45,7 @@ static struct {
     struct bus *bus;
     uint64_t revision;           /* of the newest view */
     uint8_t serving[SLOT_COUNT]; /* what the slots' fields say; enum slot_serving */
+    struct node_id primary;      /* that this node followed then; zeros: none */
     int64_t unix_start, monotonic_start;
     pthread_t thread;
     bool told_ok; /* what the hooks were told of the cluster's state */
@@ -159,25 +160,45 @@ static bool is_served(enum slot_serving serving)
     return is_mine(serving) || serving == SLOT_REPLICA;
 }
 
+/* Whether those who listen to channels of the slot here must look for them elsewhere: it is served
+ * no more, or has gone to another node of the shard that is not this one. */
+static bool leaves(enum slot_serving before, enum slot_serving now, bool follows_another)
+{
+    if (is_mine(before))
+        return !is_mine(now);
+    return before == SLOT_REPLICA && (!is_served(now) || (now == SLOT_REPLICA && follows_another));
+}
+
+static struct node_id primary_of(const struct cluster_view *view)
+{
+    uint16_t primary = view->nodes[view->myself].primary;
+    return primary == CLUSTER_NO_NODE ? (struct node_id){ "" } : view->nodes[primary].id;
+}
+
 /* Sets the fields of the slots that are gained, or of the others. */
 static void set_slots(const struct cluster_view *view, bool gained)
 {
     struct slot_set left = { 0 };
+    struct node_id primary = primary_of(view);
+    bool follows_another = !node_id_equal(&primary, &service.primary);
     for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
-        enum slot_serving serving = serving_of(view, slot);
-        if (serving == service.serving[slot] || is_mine(serving) != gained)
+        enum slot_serving before = service.serving[slot], serving = serving_of(view, slot);
+        if (is_mine(serving) == gained && leaves(before, serving, follows_another))
+            slot_set_add(&left, slot);
+        if (serving == before || is_mine(serving) != gained)
             continue;
         struct slot *field = store_slot(service.store, 0, slot);
         if (!slot_lock_enter(&field->lock)) {
             service.lags = true; /* a script has it for long: nobody waits here for that */
+            slot_set_remove(&left, slot);
             continue;
         }
         field->serving = (uint8_t)serving;
         slot_lock_release(&field->lock);
-        if (is_served(service.serving[slot]) && !is_served(serving))
-            slot_set_add(&left, slot);
         service.serving[slot] = (uint8_t)serving;
     }
+    if (!gained)
+        service.primary = primary;
     if (!slot_set_is_empty(&left))
         service.hooks->slots_left(&left);
 }

@@ -20,7 +20,7 @@ struct cluster_hooks {
     void (*delete_keys)(const struct slot_set *slots);
     void (*empty)(void); /* delete all keys */
     void (*publish)(bool sharded, struct bytes channel, struct bytes message);
-    void (*slots_left)(const struct slot_set *slots); /* this node serves them no more to anyone */
+    void (*slots_left)(const struct slot_set *slots); /* to another node, if only of the shard */
 };
 
 /* Reads and locks nodes.conf, makes the state machine, sets the slots' serving state. Before the

@@ -25,7 +25,8 @@ struct call {
     bool changed;          /* call_changed was said */
     bool effects_replaced; /* call_effect was said: the request itself is not journaled */
     bool no_effect;        /* call_no_effect was said */
-    bool in_exec;          /* one of the commands of a transaction */
+    bool in_exec;          /* one of the commands of a transaction, or of a script */
+    bool in_script;        /* of a script */
     bool may_answer_late;  /* in_exec, and its answer may have a gap */
     bool retry;            /* set by EXEC: it has not begun, a key is in transit */
     bool refused;          /* not begun, and the error has been written */

@@ -156,10 +156,12 @@ static void store_result(
     reply_integer(call->reply, (int64_t)stored);
 }
 
-/* What is stored must be the same everywhere, and a set has no order of its own. */
-static void settle_order(const struct entry *entry, struct sort_args *args)
+/* What is stored, or a script goes by, must be the same everywhere, and a set has no order of its
+ * own. */
+static void settle_order(
+    const struct call *call, const struct entry *entry, struct sort_args *args)
 {
-    if (!entry || entry->type != TYPE_SET || !args->unsorted || !args->store)
+    if (!entry || entry->type != TYPE_SET || !args->unsorted || !(args->store || call->in_script))
         return;
     args->unsorted = args->by_pattern = false;
     args->alpha = true;
@@ -187,7 +189,7 @@ static void sort_locked(struct call *call, struct sort_args *args)
         call_error_type(call);
         return;
     }
-    settle_order(key.entry, args);
+    settle_order(call, key.entry, args);
     settle_encoding(call, &key);
     sort_items_load(&items, key.entry, args, &first, &count);
     struct order order = { args, args->store > 0 };
@@ -303,13 +305,9 @@ static bool lock_others(struct call *call, const struct sort_args *args, struct 
     return true;
 }
 
+/* Not of a transaction or a script: they have all slots already. */
 static void sort_with_patterns(struct call *call, struct sort_args *args)
 {
-    if (call->in_exec) {
-        reply_error(call->reply,
-            "SORT with BY or GET patterns of other keys needs all slots, and can't have them here");
-        return;
-    }
     struct wanted locked = { .count = 0 }, own = { .count = 0 };
     want_own(call, args, &own);
     want_own(call, args, &locked);
