@@ -298,7 +298,7 @@ static bool apply(void *context, const struct bytes *argv, size_t argc, struct e
     uint32_t errors = reply->errors;
     loader->executor->now = clock_unix_ms();
     turn_begin(loader->executor->turn);
-    dispatch_prepare(loader->executor, &request);
+    dispatch_prepare(loader->executor, &request, NULL);
     bool known = request.entry != NULL;
     dispatch_run(loader->executor, &request);
     turn_end(loader->executor->turn);

@@ -95,12 +95,16 @@ struct request {
     struct slot *slot; /* of the first key, or NULL */
     uint64_t hash;
     int first_key; /* its position, 0: none */
+    bool repeats;         /* slot and hash are those of the request before it */
     bool has_member;      /* dispatch_prefetch_members is to look for a member, ... */
     uint64_t member_hash; /* ... with this hash in its collection */
 };
 
-/* Stage 1: finds the command and where its first key lives, and prefetches the slot. No lock. */
-void dispatch_prepare(struct executor *executor, struct request *request);
+/* Stage 1: finds the command and where its first key lives, and prefetches the slot. No lock. before: the
+ * request that came before it, prepared and with its arguments where they were, or NULL: many a
+ * request asks for the same as that. */
+void dispatch_prepare(
+    struct executor *executor, struct request *request, const struct request *before);
 /* Stage 2: prefetches the table's bucket. Stage 3: the entry. Each takes the slot's lock if it is
  * free. */
 void dispatch_prefetch_bucket(struct request *request);

@@ -53,14 +53,41 @@ bool dispatch_is_cluster(void)
 
 /* ---- Stage 1 and 2: memory ---- */
 
-void dispatch_prepare(struct executor *executor, struct request *request)
+/* Two views of at least 8 bytes that differ mostly do so at their ends. */
+static inline bool is_same(struct bytes a, struct bytes b)
 {
+    uint64_t end_a, end_b;
+    if (a.len != b.len)
+        return false;
+    if (a.len >= sizeof(end_a)) {
+        memcpy(&end_a, a.data + a.len - sizeof(end_a), sizeof(end_a));
+        memcpy(&end_b, b.data + b.len - sizeof(end_b), sizeof(end_b));
+        if (end_a != end_b)
+            return false;
+    }
+    return memcmp(a.data, b.data, a.len) == 0;
+}
+
+static const struct command_entry *look_up(struct request *request, const struct request *before)
+{
+    if (before && before->entry && !before->entry->command->subcommands &&
+        !before->container && is_same(before->argv[0], request->argv[0])) {
+        request->container = NULL;
+        return before->entry;
+    }
     bool obeyed = request->session->flags & (SESSION_PRIMARY | SESSION_LOADER);
-    request->entry = __builtin_expect(obeyed, 0)
-                         ? command_lookup_original(request->argv, request->argc, &request->container)
-                         : command_lookup(request->argv, request->argc, &request->container);
+    return __builtin_expect(obeyed, 0)
+               ? command_lookup_original(request->argv, request->argc, &request->container)
+               : command_lookup(request->argv, request->argc, &request->container);
+}
+
+void dispatch_prepare(
+    struct executor *executor, struct request *request, const struct request *before)
+{
+    request->entry = look_up(request, before);
     request->slot = NULL;
     request->first_key = 0;
+    request->repeats = false;
     request->database = request->session->database;
     if (!request->entry || !request->entry->command->keys)
         return;
@@ -74,6 +101,13 @@ void dispatch_prepare(struct executor *executor, struct request *request)
     }
     struct bytes key = request->argv[position];
     request->first_key = position;
+    if (before && before->slot && before->database == request->database &&
+        is_same(before->argv[before->first_key], key)) {
+        request->slot = before->slot;
+        request->hash = before->hash;
+        request->repeats = true;
+        return;
+    }
     request->slot = store_slot(executor->store, request->session->database, slot_of_key(key));
     __builtin_prefetch(request->slot);
     request->hash = store_hash(executor->store, key);
@@ -81,7 +115,7 @@ void dispatch_prepare(struct executor *executor, struct request *request)
 
 void dispatch_prefetch_bucket(struct request *request)
 {
-    if (request->slot && slot_lock_try(&request->slot->lock)) {
+    if (request->slot && !request->repeats && slot_lock_try(&request->slot->lock)) {
         table_prefetch_bucket(&request->slot->table, request->hash);
         slot_lock_release(&request->slot->lock);
     }
@@ -89,7 +123,7 @@ void dispatch_prefetch_bucket(struct request *request)
 
 void dispatch_prefetch_entry(struct request *request)
 {
-    if (request->slot && slot_lock_try(&request->slot->lock)) {
+    if (request->slot && !request->repeats && slot_lock_try(&request->slot->lock)) {
         table_prefetch_entry(&request->slot->table, request->hash);
         slot_lock_release(&request->slot->lock);
     }
@@ -716,7 +750,7 @@ enum dispatch_result dispatch_run(struct executor *executor, struct request *req
 {
     struct session *session = request->session;
     if (__builtin_expect(request->database != session->database, 0))
-        dispatch_prepare(executor, request);
+        dispatch_prepare(executor, request, NULL);
     struct call call = { .executor = executor,
         .session = session,
         .entry = request->entry,

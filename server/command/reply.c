@@ -90,18 +90,17 @@ static void header(struct reply *reply, char kind, int64_t value)
 {
     if (reply->muted)
         return;
-    char line[NUMBER_TEXT_MAX + 3];
-    line[0] = kind;
-    size_t len;
-    if (value >= 0 && value <= 9) {
-        line[1] = (char)('0' + value);
-        len = 2;
-    } else {
-        len = 1 + number_format(line + 1, value);
-    }
-    line[len++] = '\r';
-    line[len++] = '\n';
-    buffer_append(&reply->bytes, line, len);
+    struct buffer *out = &reply->bytes;
+    buffer_reserve(out, NUMBER_TEXT_MAX + 3);
+    char *at = out->data + out->len;
+    *at++ = kind;
+    if (value >= 0 && value <= 9)
+        *at++ = (char)('0' + value);
+    else
+        at += number_format(at, value);
+    *at++ = '\r';
+    *at++ = '\n';
+    out->len = (size_t)(at - out->data);
 }
 
 void reply_integer(struct reply *reply, int64_t value)

@@ -139,7 +139,9 @@ static void add_request(
         memcpy(args, reader->argv, reader->argc * sizeof(*args));
         request.argv = args;
     }
-    dispatch_prepare(worker->executor, &request);
+    size_t count = window->count;
+    dispatch_prepare(
+        worker->executor, &request, count > 0 ? &window->requests[count - 1] : NULL);
     window->ends[window->count] = connection->parsed;
     window->requests[window->count++] = request;
     /* The arguments of the others lie in the reader, and only until it reads on. Before a password
@@ -300,7 +302,7 @@ static void serve(struct worker *worker, struct connection *connection)
             continue;
         }
         struct request request = request_of(connection, start);
-        dispatch_prepare(worker->executor, &request);
+        dispatch_prepare(worker->executor, &request, NULL);
         turn_begin(worker->executor->turn);
         run_request(worker, &request, connection->parsed);
         turn_end(worker->executor->turn);

@@ -95,7 +95,7 @@ static enum apply_result apply_one(struct applier *applier, struct error *error)
     struct session *session = &applier->session;
     struct request request = { .session = session, .argv = argv, .argc = (int)argc };
     int shown = (int)(argv[0].len < 64 ? argv[0].len : 64);
-    dispatch_prepare(applier->executor, &request);
+    dispatch_prepare(applier->executor, &request, NULL);
     if (!request.entry && is_message(argv[0]))
         return APPLY_OK;
     if (!request.entry || !is_expected(request.entry)) {

@@ -64,7 +64,7 @@ static enum dispatch_result try(struct session *session, const char *line)
     cr_assert(words_split(bytes_of(line), &words));
     struct request request = { .session = session, .argv = words.items, .argc = (int)words.count };
     turn_begin(executor->turn);
-    dispatch_prepare(executor, &request);
+    dispatch_prepare(executor, &request, NULL);
     enum dispatch_result result = dispatch_run(executor, &request);
     turn_end(executor->turn);
     words_free(&words);
