@@ -1,79 +1,43 @@
-/* The dictionary lies behind a count of its holders; a second holder that wants to change it gets a
- * clone. Items: the value's length, the field, the value. A value of the same length is written
- * over the old one where nobody else holds the item. */
+/* Items of the dictionary: the value's length, the field, the value. A value of the same length is
+ * written over the old one where nobody else holds the item. */
 #include "server/type/hash.h"
 
 #include "common/memory.h"
+#include "server/type/counted_dict.h"
 #include <stdlib.h>
 
 enum { PREFIX = sizeof(uint32_t) };
 
-struct hash_table {
-    _Atomic uint32_t refs;
-    struct dict dict;
-};
-
 /* ---- The type's row ---- */
-
-static struct hash_table *table_of(const void *value)
-{
-    return (struct hash_table *)value;
-}
-
-static void table_release(struct hash_table *table)
-{
-    if (atomic_load_explicit(&table->refs, memory_order_acquire) != 1 &&
-        atomic_fetch_sub_explicit(&table->refs, 1, memory_order_acq_rel) != 1)
-        return;
-    dict_free(&table->dict);
-    free(table);
-}
 
 static void release(void *value, enum encoding encoding)
 {
     if (encoding == ENCODING_LISTPACK)
         listpack_free(value);
     else
-        table_release(value);
+        counted_dict_release(value);
 }
 
 static size_t memory(const void *value, enum encoding encoding)
 {
-    if (encoding == ENCODING_LISTPACK)
-        return listpack_size(value);
-    return sizeof(struct hash_table) + dict_memory(&table_of(value)->dict);
+    return encoding == ENCODING_LISTPACK ? listpack_size(value) : counted_dict_memory(value);
 }
 
 static void *share(void *value, enum encoding encoding)
 {
     if (encoding == ENCODING_LISTPACK)
         return listpack_copy(value);
-    atomic_fetch_add_explicit(&table_of(value)->refs, 1, memory_order_relaxed);
-    return value;
-}
-
-static struct hash_table *table_create(void)
-{
-    struct hash_table *table = memory_alloc(sizeof(*table));
-    atomic_init(&table->refs, 1);
-    dict_init(&table->dict, PREFIX);
-    return table;
+    return counted_dict_hold(value);
 }
 
 static void *own(void *value, enum encoding encoding)
 {
-    if (encoding == ENCODING_LISTPACK ||
-        atomic_load_explicit(&table_of(value)->refs, memory_order_acquire) == 1)
-        return value;
-    struct hash_table *table = table_create();
-    dict_clone(&table->dict, &table_of(value)->dict);
-    table_release(value);
-    return table;
+    return encoding == ENCODING_LISTPACK ? value : counted_dict_own(value);
 }
 
 static size_t effort(const void *value, enum encoding encoding)
 {
-    return encoding == ENCODING_LISTPACK ? 1 : table_of(value)->dict.count + 2;
+    return encoding == ENCODING_LISTPACK ? 1 : counted_dict_effort(value);
 }
 
 const struct type hash_type = { "hash", release, memory, share, own, effort };
@@ -87,9 +51,7 @@ struct hash hash_create(void)
 
 struct hash hash_create_table(size_t count)
 {
-    struct hash_table *table = table_create();
-    dict_reserve(&table->dict, count);
-    return (struct hash){ table, ENCODING_HASHTABLE };
+    return (struct hash){ counted_dict_create(PREFIX, count), ENCODING_HASHTABLE };
 }
 
 struct hash hash_from_listpack(struct listpack *pack)
@@ -104,7 +66,7 @@ void hash_free(struct hash *hash)
 
 struct dict *hash_dict(const struct hash *hash)
 {
-    return &table_of(hash->value)->dict;
+    return &((struct counted_dict *)hash->value)->dict;
 }
 
 /* ---- Items ---- */

@@ -1,78 +1,43 @@
-/* The dictionary lies behind a count of its holders; a second holder that wants to change it gets a
- * clone. An item is the member and nothing else, so that sets can share items. */
+/* An item of the dictionary is the member and nothing else, so that sets can share items. */
 #include "server/type/set.h"
 
 #include "common/memory.h"
 #include "common/random.h"
+#include "server/type/counted_dict.h"
 #include <stdlib.h>
 
-struct set_table {
-    _Atomic uint32_t refs;
-    struct dict dict;
-};
-
 /* ---- The type's row ---- */
-
-static struct set_table *table_of(const void *value)
-{
-    return (struct set_table *)value;
-}
-
-static void table_release(struct set_table *table)
-{
-    if (atomic_load_explicit(&table->refs, memory_order_acquire) != 1 &&
-        atomic_fetch_sub_explicit(&table->refs, 1, memory_order_acq_rel) != 1)
-        return;
-    dict_free(&table->dict);
-    free(table);
-}
 
 static void release(void *value, enum encoding encoding)
 {
     if (encoding == ENCODING_INTSET)
         intset_release(value);
     else
-        table_release(value);
+        counted_dict_release(value);
 }
 
 static size_t memory(const void *value, enum encoding encoding)
 {
-    if (encoding == ENCODING_INTSET)
-        return intset_memory(value);
-    return sizeof(struct set_table) + dict_memory(&table_of(value)->dict);
+    return encoding == ENCODING_INTSET ? intset_memory(value) : counted_dict_memory(value);
 }
 
 static void *share(void *value, enum encoding encoding)
 {
     if (encoding == ENCODING_INTSET)
         return intset_hold(value);
-    atomic_fetch_add_explicit(&table_of(value)->refs, 1, memory_order_relaxed);
-    return value;
-}
-
-static struct set_table *table_create(void)
-{
-    struct set_table *table = memory_alloc(sizeof(*table));
-    atomic_init(&table->refs, 1);
-    dict_init(&table->dict, 0);
-    return table;
+    return counted_dict_hold(value);
 }
 
 static void *own(void *value, enum encoding encoding)
 {
     if (encoding == ENCODING_INTSET)
         return intset_own(value);
-    if (atomic_load_explicit(&table_of(value)->refs, memory_order_acquire) == 1)
-        return value;
-    struct set_table *table = table_create();
-    dict_clone(&table->dict, &table_of(value)->dict);
-    table_release(value);
-    return table;
+    return counted_dict_own(value);
 }
 
 static size_t effort(const void *value, enum encoding encoding)
 {
-    return encoding == ENCODING_INTSET ? 1 : table_of(value)->dict.count + 2;
+    return encoding == ENCODING_INTSET ? 1 : counted_dict_effort(value);
 }
 
 const struct type set_type = { "set", release, memory, share, own, effort };
@@ -91,9 +56,7 @@ struct set set_create_for(const struct member *first)
 
 struct set set_create_table(size_t count)
 {
-    struct set_table *table = table_create();
-    dict_reserve(&table->dict, count);
-    return (struct set){ table, ENCODING_HASHTABLE };
+    return (struct set){ counted_dict_create(0, count), ENCODING_HASHTABLE };
 }
 
 struct set set_from_intset(struct intset *integers)
@@ -108,7 +71,7 @@ void set_free(struct set *set)
 
 struct dict *set_dict(const struct set *set)
 {
-    return &table_of(set->value)->dict;
+    return &((struct counted_dict *)set->value)->dict;
 }
 
 /* ---- Members ---- */

@@ -30,24 +30,32 @@ static char *copy_name(struct bytes name)
 
 /* ---- Groups ---- */
 
-/* Where the name is, or would be. */
-static size_t group_place(const struct stream *stream, struct bytes name, bool *there)
+/* Where the name is among those that name_at gives in their order, or would be. */
+static size_t place_of(const void *holder, size_t count,
+    struct bytes (*name_at)(const void *holder, size_t at), struct bytes name, bool *there)
 {
-    size_t low = 0, high = stream->group_count;
+    size_t low = 0, high = count;
     *there = false;
-    while (low < high) {
+    while (low < high && !*there) {
         size_t middle = (low + high) / 2;
-        int order = compare_names(stream_group_name(stream->groups[middle]), name);
-        if (order == 0) {
-            *there = true;
-            return middle;
-        }
+        int order = compare_names(name_at(holder, middle), name);
+        *there = order == 0;
         if (order < 0)
             low = middle + 1;
         else
             high = middle;
     }
-    return low;
+    return *there ? high : low;
+}
+
+static struct bytes group_at(const void *stream, size_t at)
+{
+    return stream_group_name(((const struct stream *)stream)->groups[at]);
+}
+
+static size_t group_place(const struct stream *stream, struct bytes name, bool *there)
+{
+    return place_of(stream, stream->group_count, group_at, name, there);
 }
 
 struct stream_group *stream_group_find(const struct stream *stream, struct bytes name)
@@ -155,23 +163,14 @@ size_t stream_group_effort(const struct stream_group *group)
 
 /* ---- Consumers ---- */
 
+static struct bytes consumer_at(const void *group, size_t at)
+{
+    return stream_consumer_name(((const struct stream_group *)group)->consumers[at]);
+}
+
 static size_t consumer_place(const struct stream_group *group, struct bytes name, bool *there)
 {
-    size_t low = 0, high = group->consumer_count;
-    *there = false;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        int order = compare_names(stream_consumer_name(group->consumers[middle]), name);
-        if (order == 0) {
-            *there = true;
-            return middle;
-        }
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return place_of(group, group->consumer_count, consumer_at, name, there);
 }
 
 struct stream_consumer *stream_consumer_find(const struct stream_group *group, struct bytes name)
