@@ -26,6 +26,7 @@
 #include "server/persistence.h"
 #include "server/process.h"
 #include "server/replication/replication.h"
+#include "server/restart.h"
 #include "server/supervisor.h"
 #include <locale.h>
 #include <pthread.h>
@@ -145,6 +146,7 @@ static bool start(struct error *error)
 
 int main(int argc, char **argv)
 {
+    restart_remember(argv);
     if (argc == 2 && is_option(argv[1], "-v", "--version")) {
         puts("slotd " SLOTD_VERSION);
         return EXIT_SUCCESS;
@@ -170,6 +172,7 @@ int main(int argc, char **argv)
         _exit(EXIT_SUCCESS);
     }
     int status = process_shutdown();
+    restart_if_wanted();
 #ifdef SLOTD_SANITIZE
     store_destroy(store); /* else the address sanitizer would take all keys for leaks */
 #endif

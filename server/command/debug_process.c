@@ -4,7 +4,10 @@
 #include "common/memory.h"
 #include "common/number.h"
 #include "server/log.h"
+#include "server/command/background.h"
 #include "server/periodic.h"
+#include "server/process.h"
+#include "server/restart.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -42,6 +45,61 @@ static void debug_assert(struct call *call)
 static void debug_oom(struct call *call)
 {
     memory_exhausted(SIZE_MAX / 2);
+}
+
+/* ---- Beginning anew ---- */
+
+enum { DELAY_MOST_MS = 3600 * 1000 };
+
+static bool parse_delay(struct call *call, int *delay_ms)
+{
+    int64_t delay = 0;
+    if (call->argc > 2 && !call_integer(call, 2, &delay))
+        return false;
+    *delay_ms = (int)(delay < 0 ? 0 : delay > DELAY_MOST_MS ? DELAY_MOST_MS : delay);
+    return true;
+}
+
+static void crash(void *arg)
+{
+    restart_now();
+}
+
+/* DEBUG CRASH-AND-RECOVER [milliseconds]: no answer comes, the connection breaks. */
+static void debug_crash(struct call *call)
+{
+    int delay_ms;
+    if (!parse_delay(call, &delay_ms))
+        return;
+    log_write(LOG_WARNING, "DEBUG CRASH-AND-RECOVER: starting anew in %d ms", delay_ms);
+    if (call_can_park(call))
+        call_park(call);
+    background_run(delay_ms, crash, NULL);
+}
+
+/* Where the shutdown came to nothing. */
+static void refused(void *arg)
+{
+    restart_after_shutdown(-1);
+    struct buffer resp = { 0 };
+    buffer_append_text(&resp, "-ERR failed to restart the server. Check server logs.\r\n");
+    ticket_reply(arg, resp);
+}
+
+/* DEBUG RESTART [milliseconds]: as SHUTDOWN, and anew. */
+static void debug_restart(struct call *call)
+{
+    int delay_ms;
+    if (!parse_delay(call, &delay_ms))
+        return;
+    if (call->in_exec || !call_can_park(call)) {
+        reply_error(call->reply, "DEBUG RESTART is not possible within a transaction");
+        return;
+    }
+    struct ticket *ticket = call_park(call);
+    restart_after_shutdown(delay_ms);
+    if (!process_shutdown_begin(0, refused, ticket))
+        refused(ticket);
 }
 
 /* DEBUG LEAK text */
@@ -128,6 +186,10 @@ const struct debug_word debug_process_words[] = {
     { "panic", debug_panic, 2, 2, "PANIC", "    Ends as where something is beyond repair." },
     { "assert", debug_assert, 2, 2, "ASSERT", "    Ends as where an assertion does not hold." },
     { "oom", debug_oom, 2, 2, "OOM", "    Ends as where there is no memory left." },
+    { "restart", debug_restart, 2, 3, "RESTART [<milliseconds>]",
+        "    Shuts down as SHUTDOWN does and starts anew after that time." },
+    { "crash-and-recover", debug_crash, 2, 3, "CRASH-AND-RECOVER [<milliseconds>]",
+        "    Starts anew after that time, as if it had crashed." },
     { "leak", debug_leak, 3, 3, "LEAK <string>", "    Loses the memory of a copy of the string." },
     { "pause-cron", debug_pause_cron, 3, 3, "PAUSE-CRON <0|1>",
         "    1: what is done ten times a second is not done any more." },
