@@ -11,6 +11,8 @@
 #include "server/command/watch.h"
 #include "server/config.h"
 #include "server/journal/journal.h"
+#include "server/memory_usage.h"
+#include "server/store/lazy.h"
 
 #include "common/memory.h"
 #include <stdlib.h>
@@ -22,6 +24,7 @@ struct flush {
     struct table *tables; /* taken out */
     size_t table_count;
     uint64_t keys;         /* in them */
+    bool is_lazy;          /* nobody waits, and INFO counts them */
     struct ticket *ticket; /* of who waits for the memory; NULL: nobody */
 };
 
@@ -100,6 +103,9 @@ static void free_and_answer(void *arg)
 {
     struct flush *flush = arg;
     free_tables(flush);
+    memory_usage_note();
+    if (flush->is_lazy)
+        lazy_end(flush->keys);
     if (flush->ticket)
         ticket_finish(flush->ticket, answer, NULL);
     flush_free(flush);
@@ -109,8 +115,11 @@ static void free_and_answer(void *arg)
  * it. */
 static void finish(struct call *call, struct flush *flush, bool lazily)
 {
-    enum { QUICK = 10000 }; /* keys that are freed on the spot, in about a millisecond */
-    if (flush->keys <= QUICK) {
+    enum { QUICK = 10000 }; /* allocations that are freed on the spot, in about a millisecond */
+    size_t effort = 0;
+    for (size_t i = 0; i < flush->table_count && effort <= QUICK; i++)
+        effort += lazy_effort(&flush->tables[i], QUICK);
+    if (effort <= QUICK) {
         free_tables(flush);
         flush_free(flush);
         reply_ok(call->reply);
@@ -120,6 +129,9 @@ static void finish(struct call *call, struct flush *flush, bool lazily)
         flush->ticket = call_park(call);
     else
         reply_ok(call->reply);
+    flush->is_lazy = lazily;
+    if (lazily)
+        lazy_begin(flush->keys);
     background_run(0, free_and_answer, flush);
 }
 

@@ -45,9 +45,8 @@ static void *run(void *arg)
             table_free(&chore->table);
         free(chore);
         memory_usage_note();
+        lazy_end(count);
         pthread_mutex_lock(&mutex);
-        pending -= count;
-        freed += count;
     }
     return NULL;
 }
@@ -78,12 +77,49 @@ void lazy_free_entry(struct entry *entry)
         hand_over(entry, (struct table){ 0 });
 }
 
+struct effort {
+    size_t sum, enough;
+};
+
+static void add_effort(void *arg, table_cell *cell)
+{
+    struct effort *effort = arg;
+    if (effort->sum <= effort->enough)
+        effort->sum += effort_of(table_cell_entry(cell));
+}
+
+/* A table of few keys may hold a large collection. */
+size_t lazy_effort(const struct table *table, size_t enough)
+{
+    struct effort effort = { 0, enough };
+    if (table->used > enough)
+        return table->used;
+    if (table->used > 0)
+        table_scan(table, 0, SIZE_MAX, add_effort, &effort);
+    return effort.sum;
+}
+
 void lazy_free_table(struct table table)
 {
-    if (table.used <= CHEAP)
+    if (lazy_effort(&table, CHEAP) <= CHEAP)
         table_free(&table);
     else
         hand_over(NULL, table);
+}
+
+void lazy_begin(size_t count)
+{
+    pthread_mutex_lock(&mutex);
+    pending += count;
+    pthread_mutex_unlock(&mutex);
+}
+
+void lazy_end(size_t count)
+{
+    pthread_mutex_lock(&mutex);
+    pending -= count;
+    freed += count;
+    pthread_mutex_unlock(&mutex);
 }
 
 size_t lazy_pending(void)

@@ -48,6 +48,50 @@ Test(config, bad_directives)
     }
 }
 
+/* What there is not is said as such. */
+Test(config, modules_are_refused)
+{
+    struct node *node = node_prepare("loadmodule /usr/lib/some.so\n");
+    const char *log = refused(node, "");
+    if (server_is_slotd())
+        cr_expect_not_null(strstr(log, "slotd has no modules"), "%s", log);
+}
+
+/* Clients call it otherwise, files and the stream do not. */
+Test(config, renamed_commands)
+{
+    const char *lines = "rename-command KEYS \"\"\nrename-command SET put\n"
+                        "rename-command DEL \"\"\nrename-command config \"s3cret\"\n";
+    struct node *node = node_start("appendonly yes\n%s", lines);
+    node_expect(node, "-ERR unknown command 'KEYS', with args beginning with: '*' ", "KEYS *");
+    node_expect(node, "-ERR unknown command 'SET', with args beginning with: 'a' 'b' ", "SET a b");
+    node_expect(node, "OK", "put a b");
+    node_expect(node, "-ERR wrong number of arguments for 'set' command", "PUT a");
+    node_expect(node, "[maxmemory, 0]", "S3CRET GET maxmemory");
+    node_expect(node, "[]", "COMMAND LIST FILTERBY pattern keys");
+    node_expect(node, "[set]", "COMMAND LIST FILTERBY pattern set");
+    node_expect(node, "[(nil)]", "COMMAND INFO keys");
+    node_expect(node, "OK", "put gone v PX 1");
+    wait_until(5000, strcmp(node_text(node, "EXISTS gone"), "0") == 0);
+    if (server_is_slotd()) { /* a DEL of the server's own; redis-server would not start again */
+        struct node *replica = node_start("replicaof 127.0.0.1 %d\n%s", node_port(node), lines);
+        wait_until(10000, node_in_sync(replica, node));
+        node_expect(node, "OK", "put c d PX 1");
+        node_expect(node, "OK", "put e f");
+        wait_until(10000, strcmp(node_text(replica, "GET e"), "f") == 0);
+        node_stop(node);
+        node_restart(node);
+        node_expect(node, "b", "GET a");
+        node_expect(node, "0", "EXISTS gone c");
+    }
+    static const char *const wrong[] = { "rename-command NOSUCH x", "rename-command GET SET",
+        "rename-command GET", "rename-command GET \"\" more" };
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+        const char *log = refused(node_prepare("%s\n", wrong[i]), "");
+        cr_expect_not_null(strstr(log, wrong[i]), "%s is not shown in:\n%s", wrong[i], log);
+    }
+}
+
 Test(config, command_line)
 {
     struct node *node = node_prepare("maxclients 100\n");

@@ -2,6 +2,7 @@
  * follow, and what is known of the use of keys goes with them to the disk. */
 #include "tests/support/file.h"
 #include "tests/support/node.h"
+#include "tests/support/raw.h"
 #include "tests/support/scratch.h"
 #include "tests/support/wait.h"
 #include <criterion/criterion.h>
@@ -257,4 +258,40 @@ Test(eviction, files_carry_idle_times_and_frequencies)
         carry(node_start_program(programs[i][0], "%s", ""),
             node_prepare_program(programs[i][1], "%s", " "), "volatile-lfu", "FREQ", 200, "FREQ");
     }
+}
+
+/* What is evicted is told of: to those who cache it, and as an event. */
+Test(eviction, those_who_listen_hear_of_it)
+{
+    struct node *node = node_start("io-threads 2\nnotify-keyspace-events Ee\n");
+    struct raw *reader = raw_open(node_port(node)), *listener = raw_open(node_port(node));
+    node_expect(node, "OK", "SET cached v");
+    raw_send_text(reader, "HELLO 3\r\nCLIENT TRACKING ON\r\nGET cached\r\n");
+    for (int i = 0; i < 3; i++)
+        raw_reply(reader, 5000);
+    raw_send_text(listener, "SUBSCRIBE __keyevent@0__:evicted\r\n");
+    raw_reply(listener, 5000);
+    node_expect(node, "OK", "CONFIG SET maxmemory-policy allkeys-random maxmemory 1");
+    struct bytes told = raw_reply(reader, 10000);
+    cr_expect(bytes_equal(told, BYTES(">2\r\n$10\r\ninvalidate\r\n*1\r\n$6\r\ncached\r\n")), "%s",
+        raw_escape(told));
+    told = raw_reply(listener, 10000);
+    cr_expect(bytes_equal(told, BYTES("*3\r\n$7\r\nmessage\r\n$23\r\n__keyevent@0__:evicted\r\n"
+                                      "$6\r\ncached\r\n")),
+        "%s", raw_escape(told));
+    raw_close(reader);
+    raw_close(listener);
+}
+
+/* The counter of how often a key is used is the value's, whatever its name. */
+Test(eviction, use_survives_a_new_name)
+{
+    struct node *node = node_start("maxmemory-policy allkeys-lfu\nlfu-log-factor 0\n");
+    node_expect(node, "OK", "SET {k}a v");
+    for (int i = 0; i < 60; i++)
+        node_text(node, "GET {k}a");
+    int64_t before = node_integer(node, "OBJECT FREQ {k}a");
+    cr_expect_gt(before, 50);
+    node_expect(node, "OK", "RENAME {k}a {k}b");
+    cr_expect_geq(node_integer(node, "OBJECT FREQ {k}b"), before);
 }
