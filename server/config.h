@@ -207,6 +207,9 @@ enum config_id {
 /* Who may do what can harm: nobody, anyone, or who comes from this machine. */
 enum config_permission { CONFIG_NOBODY, CONFIG_ANYONE, CONFIG_LOCAL };
 
+/* What clients are told of a node: CONFIG_CLUSTER_PREFERRED_ENDPOINT_TYPE. */
+enum config_endpoint { CONFIG_ENDPOINT_IP, CONFIG_ENDPOINT_HOSTNAME, CONFIG_ENDPOINT_UNKNOWN };
+
 /* The bits of CONFIG_MAXMEMORY_POLICY. */
 enum config_eviction {
     CONFIG_EVICT_LRU = 1,

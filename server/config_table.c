@@ -234,8 +234,9 @@ static const struct config_choice eviction_policies[] = { { "volatile-lru",
     { "allkeys-random", CONFIG_EVICT_RANDOM }, { "noeviction", 0 }, { NULL, 0 } };
 static const struct config_choice acl_channels[] = { { "allchannels", CONFIG_ALL_CHANNELS },
     { "resetchannels", CONFIG_NO_CHANNELS }, { NULL, 0 } };
-static const struct config_choice endpoint_types[] = { { "ip", 0 }, { "hostname", 1 },
-    { "unknown-endpoint", 2 }, { NULL, 0 } };
+static const struct config_choice endpoint_types[] = { { "ip", CONFIG_ENDPOINT_IP },
+    { "hostname", CONFIG_ENDPOINT_HOSTNAME }, { "unknown-endpoint", CONFIG_ENDPOINT_UNKNOWN },
+    { NULL, 0 } };
 static const struct config_choice tls_auth[] = { { "no", 0 }, { "yes", 1 }, { "optional", 2 },
     { NULL, 0 } };
 static const struct config_choice oom_score_adj[] = { { "no", 0 }, { "yes", 1 }, { "relative", 1 },
@@ -302,7 +303,7 @@ const struct directive config_directives[] = {
     NUMBER("active-defrag-max-scan-fields", NULL, ACTIVE_DEFRAG_MAX_SCAN_FIELDS, IDLE, 1, ANY, "1000"),
     NUMBER("active-defrag-threshold-lower", NULL, ACTIVE_DEFRAG_THRESHOLD_LOWER, IDLE, 0, 1000, "10"),
     NUMBER("active-defrag-threshold-upper", NULL, ACTIVE_DEFRAG_THRESHOLD_UPPER, IDLE, 0, 1000, "100"),
-    NUMBER("active-expire-effort", NULL, ACTIVE_EXPIRE_EFFORT, IDLE, 1, 10, "1"),
+    NUMBER("active-expire-effort", NULL, ACTIVE_EXPIRE_EFFORT, 0, 1, 10, "1"),
     BOOL("activedefrag", NULL, ACTIVEDEFRAG, IDLE, "no"),
     BOOL("activerehashing", NULL, ACTIVEREHASHING, IDLE, "yes"),
     BOOL("always-show-logo", NULL, ALWAYS_SHOW_LOGO, IMMUTABLE | IDLE, "no"),
@@ -342,7 +343,7 @@ const struct directive config_directives[] = {
     NUMBER("cluster-migration-barrier", NULL, CLUSTER_MIGRATION_BARRIER, 0, 0, INT, "1"),
     NUMBER("cluster-node-timeout", NULL, CLUSTER_NODE_TIMEOUT, 0, 0, ANY, "15000"),
     NUMBER("cluster-port", NULL, CLUSTER_PORT, IMMUTABLE, 0, 65535, "0"),
-    CHOICE("cluster-preferred-endpoint-type", CLUSTER_PREFERRED_ENDPOINT_TYPE, IDLE, "ip", endpoint_types, NULL),
+    CHOICE("cluster-preferred-endpoint-type", CLUSTER_PREFERRED_ENDPOINT_TYPE, 0, "ip", endpoint_types, NULL),
     BOOL("cluster-replica-no-failover", "cluster-slave-no-failover", CLUSTER_REPLICA_NO_FAILOVER, 0,
         "no"),
     NUMBER("cluster-replica-validity-factor", "cluster-slave-validity-factor",

@@ -7,7 +7,13 @@
 
 enum { CLUSTER_ENDPOINT_MAX = 300 };
 
-/* "host:port" of the slot's owner as clients are to use it; false: nobody serves the slot, or (for
+struct cluster_view_node;
+
+/* What cluster-preferred-endpoint-type has clients connect to: an IP address, a host name ("?" where the
+ * node announces none), or "" for the address that the client has used. Good as long as the node. */
+const char *cluster_preferred_endpoint(const struct cluster_view_node *node);
+
+/* "endpoint:port" of the slot's owner as clients are to use it; false: nobody serves the slot, or (for
  * an instant) this node itself does. endpoint has CLUSTER_ENDPOINT_MAX bytes. */
 bool cluster_slot_owner(unsigned slot, char *endpoint);
 /* The same of the node that a migrating slot goes to. */

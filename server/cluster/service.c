@@ -707,12 +707,25 @@ uint64_t cluster_service_links_closed(void)
 
 /* ---- Addresses for clients ---- */
 
+const char *cluster_preferred_endpoint(const struct cluster_view_node *node)
+{
+    switch (config_number(CONFIG_CLUSTER_PREFERRED_ENDPOINT_TYPE)) {
+    case CONFIG_ENDPOINT_HOSTNAME:
+        return node->hostname[0] ? node->hostname : "?";
+    case CONFIG_ENDPOINT_UNKNOWN:
+        return "";
+    default:
+        return node->address.ip;
+    }
+}
+
 static bool endpoint_of(const struct cluster_view *view, uint16_t node, char *endpoint)
 {
     if (node == CLUSTER_NO_NODE || node == view->myself)
         return false;
-    const struct address *address = &view->nodes[node].address;
-    snprintf(endpoint, CLUSTER_ENDPOINT_MAX, "%s:%u", address->ip, (unsigned)address->port);
+    const struct cluster_view_node *found = &view->nodes[node];
+    snprintf(endpoint, CLUSTER_ENDPOINT_MAX, "%s:%u", cluster_preferred_endpoint(found),
+        (unsigned)found->address.port);
     return true;
 }
 

@@ -7,7 +7,9 @@
 #include "server/command/slot_stats.h"
 
 #include "common/number.h"
+#include "server/cluster/route.h"
 #include "server/cluster/service.h"
+#include "server/config.h"
 
 static void cluster_myid(struct call *call)
 {
@@ -153,16 +155,24 @@ static bool is_useful_replica(const struct cluster_view_node *node)
 
 static void reply_slots_node(struct call *call, const struct cluster_view_node *node)
 {
+    int64_t preferred = config_number(CONFIG_CLUSTER_PREFERRED_ENDPOINT_TYPE);
+    bool with_ip = preferred != CONFIG_ENDPOINT_IP;
+    bool with_host = preferred != CONFIG_ENDPOINT_HOSTNAME && node->hostname[0];
     reply_array(call->reply, 4);
-    reply_bulk_text(call->reply, node->address.ip);
+    if (preferred == CONFIG_ENDPOINT_UNKNOWN)
+        reply_null(call->reply);
+    else
+        reply_bulk_text(call->reply, cluster_preferred_endpoint(node));
     reply_integer(call->reply, node->address.port);
     reply_bulk_text(call->reply, node->id.text);
-    if (node->hostname[0]) {
-        reply_map(call->reply, 1);
+    reply_map(call->reply, (size_t)with_ip + with_host);
+    if (with_ip) {
+        reply_bulk_text(call->reply, "ip");
+        reply_bulk_text(call->reply, node->address.ip);
+    }
+    if (with_host) {
         reply_bulk_text(call->reply, "hostname");
         reply_bulk_text(call->reply, node->hostname);
-    } else {
-        reply_map(call->reply, 0);
     }
 }
 
@@ -227,7 +237,7 @@ static void reply_shard_node(struct call *call, const struct cluster_view *view,
     reply_bulk_text(reply, "ip");
     reply_bulk_text(reply, node->address.ip);
     reply_bulk_text(reply, "endpoint");
-    reply_bulk_text(reply, node->address.ip);
+    reply_bulk_text(reply, cluster_preferred_endpoint(node));
     if (node->hostname[0]) {
         reply_bulk_text(reply, "hostname");
         reply_bulk_text(reply, node->hostname);

@@ -12,6 +12,7 @@
 #include "server/command/push.h"
 #include "server/command/tracking.h"
 #include "server/command/watch.h"
+#include "server/config.h"
 #include "server/journal/journal.h"
 #include "server/periodic.h"
 
@@ -20,10 +21,29 @@
 #include <stdlib.h>
 
 enum {
-    BUDGET_US = 10000,   /* of each 100 ms, while much is over */
-    SLOTS_A_TICK = 2048, /* looked at where there is little to do */
-    SCAN = 64,           /* entries looked at under one hold of a slot's lock */
+    SCAN = 64,       /* entries looked at under one hold of a slot's lock */
+    EFFORT_MAX = 10, /* of active-expire-effort, which begins with 1 */
 };
+
+/* What a tick may cost, by active-expire-effort: from the first to the last level in even steps. */
+static int64_t by_effort(int64_t first, int64_t last)
+{
+    int64_t level = config_number(CONFIG_ACTIVE_EXPIRE_EFFORT) - 1;
+    return first + (last - first) * level / (EFFORT_MAX - 1);
+}
+
+struct effort {
+    int64_t budget_us; /* of each 100 ms, while much is over */
+    unsigned slots;    /* looked at where there is little to do */
+    size_t little;     /* percent of what is seen that may be over without calling for more */
+};
+
+static struct effort effort_now(void)
+{
+    return (struct effort){ .budget_us = by_effort(10000, 33000),
+        .slots = (unsigned)by_effort(2048, SLOT_COUNT),
+        .little = (size_t)by_effort(25, 5) };
+}
 
 /* Where a worker is on its round; its own. */
 struct round {
@@ -161,8 +181,9 @@ static void expire(struct executor *executor, unsigned worker, unsigned workers)
         any = any || store_expires_count(executor->store, i) > 0;
     if (!any)
         return;
+    const struct effort effort = effort_now();
     int64_t start = clock_monotonic_us();
-    for (unsigned slots = 0; slots < SLOTS_A_TICK;) {
+    for (unsigned slots = 0; slots < effort.slots;) {
         struct finding finding = { .now = executor->now };
         turn_begin(executor->turn); /* a short one each: whoever stops all turns waits for it */
         bool more = work_on(executor, &round, &finding);
@@ -172,9 +193,9 @@ static void expire(struct executor *executor, unsigned worker, unsigned workers)
         if (!more) {
             step(&round, databases, worker, workers);
             /* Where much is over it is worth to go on: such a slot does not count. */
-            slots += finding.over * 4 < finding.seen || finding.seen == 0;
+            slots += finding.over * 100 < finding.seen * effort.little || finding.seen == 0;
         }
-        if (finding.seen > 0 && clock_monotonic_us() > start + BUDGET_US) {
+        if (finding.seen > 0 && clock_monotonic_us() > start + effort.budget_us) {
             counter_add(&executor->counters.expire_cut_short, 1);
             break;
         }

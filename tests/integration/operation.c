@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 
 TestSuite(operation, .init = nodes_begin, .fini = nodes_end, .timeout = 60);
 
@@ -288,4 +289,75 @@ Test(operation, a_crash_leaves_none_where_it_is_off)
     node = node_start("%s", "");
     node_expect(node, "OK", "CONFIG SET crash-log-enabled no");
     cr_expect_null(strstr(crash(node, SIGSEGV), "report of a crash"));
+}
+
+/* ---- cluster-preferred-endpoint-type ---- */
+
+/* What the redirects to the node and CLUSTER SHARDS name. The key bar has the slot 5061, foo 12182.
+ */
+static void expect_endpoint(struct node *asked, struct node *owner, const char *endpoint)
+{
+    int port = node_port(owner);
+    wait_until(10000, strcmp(node_text(asked, "GET foo"),
+                          scratch_printf("-MOVED 12182 %s:%d", endpoint, port)) == 0);
+    node_expect(asked, scratch_printf("-ASK 5061 %s:%d", endpoint, port), "GET bar");
+    cr_expect_not_null(
+        strstr(node_text(asked, "CLUSTER SHARDS"), scratch_printf("endpoint, %s,", endpoint)));
+}
+
+Test(operation, clients_are_sent_to_the_preferred_endpoint)
+{
+    static const char config[] = "cluster-enabled yes\ncluster-require-full-coverage no\n";
+    struct node *asked = node_start("%s", config), *owner = node_start("%s", config);
+    node_expect(asked, "OK", "CLUSTER ADDSLOTS 5061");
+    node_expect(owner, "OK", "CLUSTER ADDSLOTS 12182");
+    node_expect(asked, "OK", "CLUSTER MEET 127.0.0.1 %d", node_port(owner));
+    wait_until(20000,
+        strcmp(node_text(asked, "CLUSTER SETSLOT 5061 MIGRATING %s", node_id(owner)), "OK") == 0);
+    wait_until(20000, strcmp(node_text(asked, "GET bar"), "-CLUSTERDOWN The cluster is down") != 0);
+    expect_endpoint(asked, owner, "127.0.0.1");
+    node_expect(asked, "OK", "CONFIG SET cluster-preferred-endpoint-type hostname");
+    expect_endpoint(asked, owner, "?");
+    node_expect(owner, "OK", "CONFIG SET cluster-announce-hostname owner.example");
+    expect_endpoint(asked, owner, "owner.example");
+    node_expect(asked, "OK", "CONFIG SET cluster-preferred-endpoint-type unknown-endpoint");
+    expect_endpoint(asked, owner, "");
+}
+
+/* ---- active-expire-effort ---- */
+
+/* How long it takes until keys that nobody asks for are gone, ms. They lie among many that stay, so
+ * that finding them is the work. */
+static int64_t time_to_expire(struct node *node, int effort)
+{
+    node_expect(node, "OK", "CONFIG SET active-expire-effort %d", effort);
+    int64_t staying = node_integer(node, "DBSIZE");
+    node_text(node, "EVAL %s 0 %lld",
+        "for i = 1, 400 do redis.call('SET', 'g:' .. i, 'v', 'PXAT', ARGV[1]) end",
+        (long long)time(NULL) * 1000 + 2000);
+    cr_assert_eq(node_integer(node, "DBSIZE"), staying + 400);
+    /* Asking for one removes it, and says when all are over. */
+    wait_until(20000, node_integer(node, "EXISTS g:1") == 0);
+    int64_t start = now_ms();
+    wait_until(20000, node_integer(node, "DBSIZE") == staying);
+    return now_ms() - start;
+}
+
+Test(operation, more_effort_finds_expired_keys_sooner, .timeout = 120)
+{
+    if (!server_is_slotd())
+        cr_skip_test("Redis draws keys by chance, and finds so few of them late");
+    struct node *node = node_start("io-threads 1\ndatabases 1\n");
+    node_text(node, "EVAL %s 0",
+        "for i = 1, 60000 do redis.call('SET', 'k:' .. i, 'v', 'EX', 100000) end");
+    bool sooner = false;
+    for (int i = 0; i < 5 && !sooner; i++) {
+        int64_t with_least = time_to_expire(node, 1), with_most = time_to_expire(node, 10);
+        sooner = with_most + 200 < with_least; /* a round in 8 ticks of 100 ms, and in one */
+    }
+    cr_expect(sooner);
+    node_expect(node,
+        "-ERR CONFIG SET failed (possibly related to argument 'active-expire-effort') - "
+        "argument must be between 1 and 10 inclusive",
+        "CONFIG SET active-expire-effort 11");
 }
