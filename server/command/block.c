@@ -376,6 +376,30 @@ void block_on_keys(struct call *call, const struct block_wish *wish)
     take_places(call, waiter, wish);
 }
 
+void block_on_any(struct call *call, int first, int count, enum type_id type, int64_t timeout_ms)
+{
+    int *positions = memory_alloc((size_t)count * sizeof(*positions));
+    for (int i = 0; i < count; i++)
+        positions[i] = first + i;
+    block_on_keys(call, &(struct block_wish){ .positions = positions,
+                            .count = count,
+                            .type = type,
+                            .timeout_ms = timeout_ms,
+                            .nothing = BLOCK_NULL_ARRAY });
+    free(positions);
+}
+
+bool block_find_any(
+    struct call *call, int first, int count, enum type_id type, struct key *key, bool *wrong)
+{
+    *wrong = false;
+    for (int i = first; i < first + count && !*wrong; i++) {
+        if (!block_passes_over(call, i) && key_write_type(call, i, type, key, wrong))
+            return true;
+    }
+    return false;
+}
+
 /* ---- Time ---- */
 
 bool block_timeout_seconds(struct call *call, int index, int64_t *ms)

@@ -37,6 +37,13 @@ struct block_wish {
  * that is tried again it says that there still is nothing: nothing may have been replied then. */
 void block_on_keys(struct call *call, const struct block_wish *wish);
 
+/* The same for the keys argv[first] and those behind, `count` of them, any of which will do. */
+void block_on_any(struct call *call, int first, int count, enum type_id type, int64_t timeout_ms);
+/* Of these keys the first that is there and of the type, to be changed. False: none is, or one that
+ * stands before it is of another type, which has been replied (*wrong). */
+bool block_find_any(
+    struct call *call, int first, int count, enum type_id type, struct key *key, bool *wrong);
+
 /* Whether the command may wait at all: not within EXEC or a script, not the primary's stream. */
 bool block_may_wait(const struct call *call);
 

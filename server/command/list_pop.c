@@ -4,10 +4,8 @@
 #include "server/command/list_key.h"
 #include "server/command/rows.h"
 
-#include "common/memory.h"
 #include "common/number.h"
 #include <limits.h>
-#include <stdlib.h>
 
 /* Replies and removes one element. */
 static void pop_one(struct call *call, struct key *key, enum list_end end)
@@ -72,35 +70,6 @@ static struct bytes name_of_pop(enum list_end end)
     return end == LIST_HEAD ? BYTES("LPOP") : BYTES("RPOP");
 }
 
-/* Of the keys argv[first] and those behind: finds the first that is a list. False where there is
- * none, or one has another type (*wrong). */
-static bool find_list(struct call *call, int first, int keys, struct key *key, bool *wrong)
-{
-    for (int i = first; i < first + keys; i++) {
-        if (block_passes_over(call, i))
-            continue;
-        if (key_write_type(call, i, TYPE_LIST, key, wrong))
-            return true;
-        if (*wrong)
-            return false;
-    }
-    *wrong = false;
-    return false;
-}
-
-static void wait_for_keys(struct call *call, int first, int keys, int64_t timeout_ms)
-{
-    int *positions = memory_alloc((size_t)keys * sizeof(*positions));
-    for (int i = 0; i < keys; i++)
-        positions[i] = first + i;
-    block_on_keys(call, &(struct block_wish){ .positions = positions,
-                            .count = keys,
-                            .type = TYPE_LIST,
-                            .timeout_ms = timeout_ms,
-                            .nothing = BLOCK_NULL_ARRAY });
-    free(positions);
-}
-
 static void blocking_pop(struct call *call, enum list_end end)
 {
     struct key key;
@@ -108,14 +77,14 @@ static void blocking_pop(struct call *call, enum list_end end)
     int64_t timeout_ms;
     if (!block_timeout_seconds(call, call->argc - 1, &timeout_ms))
         return;
-    if (find_list(call, 1, call->argc - 2, &key, &wrong)) {
+    if (block_find_any(call, 1, call->argc - 2, TYPE_LIST, &key, &wrong)) {
         struct bytes name = key.name;
         reply_array(call->reply, 2);
         reply_bulk(call->reply, name);
         pop_one(call, &key, end);
         call_effect(call, (struct bytes[]){ name_of_pop(end), name }, 2);
     } else if (!wrong) {
-        wait_for_keys(call, 1, call->argc - 2, timeout_ms);
+        block_on_any(call, 1, call->argc - 2, TYPE_LIST, timeout_ms);
     }
 }
 
@@ -167,7 +136,7 @@ static bool mpop_parse(struct call *call, int at, struct mpop_args *args)
 static bool mpop(struct call *call, const struct mpop_args *args, bool *wrong)
 {
     struct key key;
-    if (!find_list(call, args->first, args->keys, &key, wrong))
+    if (!block_find_any(call, args->first, args->keys, TYPE_LIST, &key, wrong))
         return false;
     struct bytes name = key.name;
     char digits[NUMBER_TEXT_MAX];
@@ -195,7 +164,7 @@ static void blmpop(struct call *call)
     if (!block_timeout_seconds(call, 1, &timeout_ms) || !mpop_parse(call, 2, &args))
         return;
     if (!mpop(call, &args, &wrong) && !wrong)
-        wait_for_keys(call, args.first, args.keys, timeout_ms);
+        block_on_any(call, args.first, args.keys, TYPE_LIST, timeout_ms);
 }
 
 /* ---- The table ---- */

@@ -5,8 +5,6 @@
 #include "server/command/rows.h"
 #include "server/command/zset_key.h"
 
-#include "common/memory.h"
-#include <stdlib.h>
 
 enum pop_end { POP_MIN, POP_MAX };
 
@@ -135,23 +133,11 @@ static void effect(
     call_effect(call, argv, counted ? 3 : 2);
 }
 
-/* Finds the first of the keys that is a sorted set. False where there is none, or one before it is
- * something else: then the error has been written, and *wrong set. */
-static bool find_first(struct call *call, int first, int keys, struct key *key, bool *wrong)
-{
-    *wrong = false;
-    for (int i = first; i < first + keys && !*wrong; i++) {
-        if (!block_passes_over(call, i) && key_write_type(call, i, TYPE_ZSET, key, wrong))
-            return true;
-    }
-    return false;
-}
-
 /* False: nothing was there, and nothing has been replied unless *wrong. */
 static bool pop_first(struct call *call, const struct pop_many *many, bool *wrong)
 {
     struct key key;
-    if (!find_first(call, many->first, many->keys, &key, wrong))
+    if (!block_find_any(call, many->first, many->keys, TYPE_ZSET, &key, wrong))
         return false;
     size_t count = pop(call, &key, many->end, (size_t)many->count, POP_MANY);
     effect(call, &key, many->end, count, true);
@@ -168,19 +154,6 @@ static void zmpop(struct call *call)
 
 /* ---- Those that wait ---- */
 
-static void wait_for_keys(struct call *call, int first, int keys, int64_t timeout_ms)
-{
-    int *positions = memory_alloc((size_t)keys * sizeof(*positions));
-    for (int i = 0; i < keys; i++)
-        positions[i] = first + i;
-    block_on_keys(call, &(struct block_wish){ .positions = positions,
-                            .count = keys,
-                            .type = TYPE_ZSET,
-                            .timeout_ms = timeout_ms,
-                            .nothing = BLOCK_NULL_ARRAY });
-    free(positions);
-}
-
 static void blocking_pop(struct call *call, enum pop_end end)
 {
     struct key key;
@@ -189,11 +162,11 @@ static void blocking_pop(struct call *call, enum pop_end end)
     int keys = call->argc - 2;
     if (!block_timeout_seconds(call, call->argc - 1, &timeout_ms))
         return;
-    if (find_first(call, 1, keys, &key, &wrong)) {
+    if (block_find_any(call, 1, keys, TYPE_ZSET, &key, &wrong)) {
         pop(call, &key, end, 1, POP_KEYED);
         effect(call, &key, end, 1, false);
     } else if (!wrong) {
-        wait_for_keys(call, 1, keys, timeout_ms);
+        block_on_any(call, 1, keys, TYPE_ZSET, timeout_ms);
     }
 }
 
@@ -215,7 +188,7 @@ static void bzmpop(struct call *call)
     if (!block_timeout_seconds(call, 1, &timeout_ms) || !parse_many(call, 2, &many))
         return;
     if (!pop_first(call, &many, &wrong) && !wrong)
-        wait_for_keys(call, many.first, many.keys, timeout_ms);
+        block_on_any(call, many.first, many.keys, TYPE_ZSET, timeout_ms);
 }
 
 /* ---- The table ---- */
