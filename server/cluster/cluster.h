@@ -15,6 +15,7 @@ struct cluster_link {
     bool inbound;
     bool connected;
     struct cluster_node *node; /* inbound: NULL until it has said who it is */
+    struct node_id told;       /* inbound: who that is by its last full header, known here or not */
     int64_t created;
     char peer_ip[ADDRESS_IP_MAX], local_ip[ADDRESS_IP_MAX]; /* inbound */
 };

@@ -223,12 +223,16 @@ static const struct handler {
     [MESSAGE_PUBLISHSHARD] = { on_publish, false },
 };
 
-/* A light header names nobody: it is whoever the link is known to come from. */
+/* A light header names nobody: it is whoever the link has told of before; perhaps at a time when it was not
+ * known here yet. */
 static struct cluster_node *find_sender(
-    struct cluster *cluster, const struct cluster_link *link, const struct message *message)
+    struct cluster *cluster, struct cluster_link *link, const struct message *message)
 {
-    struct cluster_node *sender =
-        message->light ? link->node : nodes_find(&cluster->nodes, &message->sender);
+    if (!message->light)
+        link->told = message->sender;
+    struct cluster_node *sender = message->light && !link->inbound
+                                      ? link->node
+                                      : nodes_find(&cluster->nodes, &link->told);
     return sender == NULL || node_has(sender, NODE_HANDSHAKE) ? NULL : sender;
 }
 
