@@ -65,6 +65,7 @@ struct script {
     bool slow;      /* listed as busy; its slots are marked */
     bool told;      /* others have been told to ask again: the threshold is over */
     bool left_turn; /* its turn has ended, for the time being */
+    bool has_sent;  /* a message, which cannot be taken back */
     unsigned slot;  /* that its keys are of, where it may not cross; NO_SLOT: none yet */
 };
 
@@ -189,7 +190,7 @@ static void add_extra(struct script *script, struct slot *slot)
 static bool is_untouched(const struct script *script)
 {
     return script_course(&script->run) == SCRIPT_GOES_ON && !script->call->in_exec &&
-           script->call->executor->effect_count == 0 && call_from_client(script->call);
+           !script->has_sent && script->call->executor->effect_count == 0 && call_from_client(script->call);
 }
 
 static bool start_over(struct script *script)
@@ -475,6 +476,8 @@ static struct reply *call_command(
         return NULL;
     }
     dispatch_call(&nested);
+    if (nested.entry->command->flags & CMD_MAY_REPLICATE)
+        script->has_sent = true;
     if (outer->session->flags & SESSION_TRACKING &&
         nested.entry->command->flags & CMD_READONLY)
         tracking_remember(outer->session, &nested);
@@ -604,8 +607,10 @@ void script_run(struct call *call, const struct script_order *order)
         reply_error(call->reply, "%s", why);
         return;
     }
-    monitor_note_script(call);
     struct executor *executor = call->executor;
+    bool starts_over = executor->holds_all_slots && !call->in_exec;
+    if (!starts_over)
+        monitor_note_script(call);
     struct scripts *scripts = scripts_of(executor);
     int64_t now = clock_monotonic_us();
     bool compatible = order->flags & SCRIPT_COMPATIBLE;

@@ -276,7 +276,7 @@ Test(eviction, those_who_listen_hear_of_it)
     cr_expect(bytes_equal(told, BYTES(">2\r\n$10\r\ninvalidate\r\n*1\r\n$6\r\ncached\r\n")), "%s",
         raw_escape(told));
     told = raw_reply(listener, 10000);
-    cr_expect(bytes_equal(told, BYTES("*3\r\n$7\r\nmessage\r\n$23\r\n__keyevent@0__:evicted\r\n"
+    cr_expect(bytes_equal(told, BYTES("*3\r\n$7\r\nmessage\r\n$22\r\n__keyevent@0__:evicted\r\n"
                                       "$6\r\ncached\r\n")),
         "%s", raw_escape(told));
     raw_close(reader);
