@@ -1,7 +1,7 @@
 /* A key of another database than the client's: what MOVE and COPY ... DB put there. Its slot is
  * locked together with those that dispatch has locked, which are let go for that: all locks are
  * taken in one order. So a command asks for it before it has looked at anything. Within EXEC the
- * slot has been locked with all others of the transaction. */
+ * slot has been locked with all others of the transaction, in a script by what ran the command. */
 #ifndef SERVER_COMMAND_FAR_H
 #define SERVER_COMMAND_FAR_H
 

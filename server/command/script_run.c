@@ -26,6 +26,7 @@
 #include "server/command/dispatch.h"
 #include "server/command/errorstats.h"
 #include "server/command/evict.h"
+#include "server/command/far.h"
 #include "server/command/monitor.h"
 #include "server/command/route.h"
 #include "server/command/sort_args.h"
@@ -336,6 +337,20 @@ static bool is_sort_by_others(const struct call *nested)
            sort_names_keys(nested->argv, nested->argc);
 }
 
+/* MOVE, COPY ... DB: of the other database a slot more. */
+static bool enter_far(struct script *script, const struct call *nested, const char **error)
+{
+    int64_t database;
+    int at;
+    if (dispatch_is_cluster() ||
+        !far_is_named(nested->entry, nested->argv, nested->argc, &database, &at) || database < 0 ||
+        database >= store_databases(nested->store))
+        return true;
+    struct slot *slot =
+        store_slot(nested->store, (unsigned)database, slot_of_key(nested->argv[at]));
+    return holds(nested->executor, slot) || take_slot(script, slot, error);
+}
+
 static bool find_and_enter(struct script *script, struct call *nested, const char **error)
 {
     enum { FEW = 64 };
@@ -354,7 +369,8 @@ static bool find_and_enter(struct script *script, struct call *nested, const cha
         keys = memory_alloc((size_t)count * sizeof(*keys));
         command_keys(command, nested->argv, nested->argc, keys, count);
     }
-    bool ok = enter_slots(script, nested, keys, count, error);
+    bool ok =
+        enter_slots(script, nested, keys, count, error) && enter_far(script, nested, error);
     if (keys != few)
         free(keys);
     return ok;
