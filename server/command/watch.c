@@ -21,12 +21,23 @@ static bool is_key(const struct watch *watch, struct bytes key)
     return watch->key_len == key.len && memcmp(watch->key, key.data, key.len) == 0;
 }
 
+/* It stands on both lists, and the shorter one tells: a session may watch very many keys, a key be
+ * watched by very many sessions. */
+static bool is_watched(const struct session *session, const struct slot *slot, struct bytes key)
+{
+    const struct watch *mine = session->watches, *its = slot->watches;
+    for (; mine && its; mine = mine->next_in_session, its = its->next) {
+        if ((mine->slot == slot && is_key(mine, key)) ||
+            (its->session == session && is_key(its, key)))
+            return true;
+    }
+    return false;
+}
+
 void watch_add(struct session *session, struct slot *slot, struct bytes key, bool expired_already)
 {
-    for (struct watch *watch = session->watches; watch; watch = watch->next_in_session) {
-        if (watch->slot == slot && is_key(watch, key))
-            return;
-    }
+    if (is_watched(session, slot, key))
+        return;
     struct watch *watch = memory_alloc(sizeof(*watch) + key.len);
     *watch = (struct watch){ .next_in_session = session->watches,
         .next = slot->watches,
