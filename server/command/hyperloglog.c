@@ -167,7 +167,7 @@ static void pfcount(struct call *call)
         return;
     }
     uint8_t registers[HLL_REGISTERS] = { 0 };
-    bool any_dense;
+    bool any_dense = false;
     if (merge_keys(call, 1, registers, &any_dense))
         reply_integer(call->reply, (int64_t)hll_count_registers(registers));
 }
