@@ -509,6 +509,8 @@ static bool config_changed(enum config_id id, struct error *error)
         aof_set_policy(aof, (enum aof_policy)config_number(id));
     } else if (id == CONFIG_AOF_LOAD_TRUNCATED) {
         aof_set_load_truncated(aof, config_is(id));
+    } else if (id == CONFIG_AOF_TIMESTAMP_ENABLED) {
+        aof_set_timestamps(aof, config_is(id));
     } else if (id == CONFIG_RDBCOMPRESSION) {
         snapshotter_set_compress(snapshotter, config_is(id));
     } else if (id == CONFIG_STOP_WRITES_ON_BGSAVE_ERROR || id == CONFIG_SAVE) {
@@ -532,6 +534,7 @@ static bool open_aof(struct error *error)
         .filename = filename,
         .policy = (enum aof_policy)config_number(CONFIG_APPENDFSYNC),
         .load_truncated = config_is(CONFIG_AOF_LOAD_TRUNCATED),
+        .timestamps = config_is(CONFIG_AOF_TIMESTAMP_ENABLED),
         .rdb_base = config_is(CONFIG_AOF_USE_RDB_PREAMBLE),
         .log = aof_log };
     aof = aof_create(&options, journal, error);
@@ -551,6 +554,7 @@ bool persistence_open(struct store *the_store, struct journal *the_journal, stru
                    .checksum = config_is(CONFIG_RDBCHECKSUM),
                    .moment = moment });
     static const enum config_id watched[] = { CONFIG_APPENDFSYNC, CONFIG_AOF_LOAD_TRUNCATED,
+        CONFIG_AOF_TIMESTAMP_ENABLED,
         CONFIG_RDBCOMPRESSION, CONFIG_APPENDONLY, CONFIG_STOP_WRITES_ON_BGSAVE_ERROR,
         CONFIG_SAVE };
     for (size_t i = 0; i < sizeof(watched) / sizeof(*watched); i++)

@@ -37,6 +37,7 @@ struct aof *aof_create(
     aof->rewrite_last = -1;
     aof_set_policy(aof, options->policy);
     aof_set_load_truncated(aof, options->load_truncated);
+    aof_set_timestamps(aof, options->timestamps);
     aof_set_rdb_base(aof, options->rdb_base);
     return aof;
 }
@@ -144,6 +145,7 @@ bool aof_start(struct aof *aof, struct error *error)
     (void)fstat(aof->writer.fd, &status); /* an open regular file: cannot fail */
     int64_t offset = atomic_load(&aof->written_offset);
     aof->writer.shift = offset - status.st_size;
+    aof_notes_forget(&aof->writer);
     atomic_store(&aof->file_size, status.st_size);
     int64_t others = atomic_load(&aof->other_size) - status.st_size;
     atomic_store(&aof->other_size, others > 0 ? others : 0);
@@ -226,6 +228,11 @@ void aof_set_policy(struct aof *aof, enum aof_policy policy)
 {
     atomic_store(&aof->policy, (int)policy);
     atomic_store(&aof->flush_ticks, FLUSH_TICKS);
+}
+
+void aof_set_timestamps(struct aof *aof, bool timestamps)
+{
+    atomic_store(&aof->timestamps, timestamps);
 }
 
 void aof_set_load_truncated(struct aof *aof, bool load_truncated)

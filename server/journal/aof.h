@@ -29,6 +29,7 @@ struct aof_options {
     const char *filename; /* appendfilename: likewise */
     enum aof_policy policy;
     bool load_truncated; /* aof-load-truncated */
+    bool timestamps;     /* aof-timestamp-enabled */
     bool rdb_base;       /* aof-use-rdb-preamble: new bases are named .base.rdb, else .base.aof */
     /* One line for the log, from any of the AOF's threads. */
     void (*log)(void *context, enum aof_log_level level, const char *line);
@@ -85,6 +86,8 @@ bool aof_stop(struct aof *aof, int limit_ms, struct error *error);
 bool aof_is_on(const struct aof *aof); /* since aof_start* until aof_stop; any thread */
 void aof_set_policy(struct aof *aof, enum aof_policy policy);
 void aof_set_load_truncated(struct aof *aof, bool load_truncated);
+/* Whether the increments tell, with a line "#TS:SECONDS", when the commands behind it were written. */
+void aof_set_timestamps(struct aof *aof, bool timestamps);
 void aof_set_rdb_base(struct aof *aof, bool rdb_base);
 /* Whether replies to writes must wait at the gate: on, policy always, and the files on disk are
  * this state (not while the first rewrite after aof_start_with_rewrite is under way). */

@@ -136,6 +136,7 @@ static bool do_switch(struct aof *aof)
     }
     writer->fd = fd;
     writer->shift = offset;
+    aof_notes_forget(writer);
     writer->boundary = offset;
     atomic_store(&aof->file_size, 0);
     set_state(aof, AOF_REWRITE_SWITCHED);

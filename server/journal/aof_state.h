@@ -7,6 +7,14 @@
 #include "server/journal/aof_sync.h"
 #include "server/journal/reader.h"
 
+enum { AOF_NOTES_MAX = 64 };
+
+/* A line of time that stands in the increment before the bytes of a journal offset. */
+struct aof_note {
+    int64_t offset;
+    int64_t len;
+};
+
 /* Of the writer's thread alone, but where it is not running (aof_start* and aof_stop).
  *
  *     kept.offset <= boundary <= reader.offset: what the disk may not hold is in memory still, so
@@ -17,6 +25,9 @@ struct aof_writer {
     int fd;                        /* the increment; -1: none yet */
     int64_t shift;                 /* a journal offset minus this is the place in the file */
     int64_t boundary;              /* offset of the last end of a command that was written */
+    struct aof_note notes[AOF_NOTES_MAX]; /* those from the keeper on, which may have to be taken back */
+    size_t note_count;
+    int64_t noted_second; /* Unix time of the last note; 0: the next may come at once */
     int64_t retry_at, tick_at;     /* monotonic milliseconds; retry_at 0: nothing failed */
     int write_error, sync_error;   /* errno, or 0 */
     struct aof_sync sync;
@@ -41,7 +52,7 @@ struct aof {
 
     _Atomic int policy;      /* enum aof_policy */
     _Atomic int flush_ticks; /* seconds to go on with fsyncs after the policy was changed */
-    _Atomic bool load_truncated, rdb_base;
+    _Atomic bool load_truncated, rdb_base, timestamps;
     _Atomic bool on;
     _Atomic bool first_rewrite; /* on, but the files are not this state until a rewrite is done */
     _Atomic int doubts;         /* how often an fsync failed for bytes that are kept no more */
@@ -102,6 +113,17 @@ bool aof_writer_sync(struct aof *aof);
 void aof_writer_fail(struct aof *aof, int *kind, int error, const char *what);
 void aof_writer_succeed(struct aof *aof, int *kind);
 void aof_writer_set_synced(struct aof *aof, int64_t offset);
+
+/* Lines of time (aof_notes.c). Writes one where one is due and the reader stands between commands;
+ * false: writing failed with errno, and the file is as before. */
+bool aof_notes_write(struct aof *aof);
+/* The reader steps back to the offset: takes back the lines from there on. True: there were some, and
+ * the file has too many bytes now. */
+bool aof_notes_take_back(struct aof_writer *writer, int64_t offset);
+/* Those before the offset stay for good. */
+void aof_notes_settle(struct aof_writer *writer, int64_t offset);
+/* Another file begins. */
+void aof_notes_forget(struct aof_writer *writer);
 
 /* Rewriting, the writer's half (aof_rewrite.c): begins the new increment; true where it did. */
 bool aof_rewrite_switch(struct aof *aof);

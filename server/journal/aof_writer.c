@@ -131,6 +131,7 @@ void aof_writer_set_synced(struct aof *aof, int64_t offset)
     if (offset > kept) {
         journal_reader_advance(keeper, (size_t)(offset - kept));
     }
+    aof_notes_settle(&aof->writer, offset);
     pthread_mutex_lock(&aof->mutex);
     atomic_store(&aof->synced_offset, offset);
     if (!atomic_load(&aof->first_rewrite)) {
@@ -150,6 +151,10 @@ static bool step_back(struct aof *aof, int64_t offset)
     journal_reader_close(writer->reader);
     writer->reader = back;
     writer->boundary = writer->boundary < offset ? writer->boundary : offset;
+    if (aof_notes_take_back(writer, offset) &&
+        ftruncate(writer->fd, offset - writer->shift) != 0) {
+        atomic_fetch_add(&aof->doubts, 1);
+    }
     atomic_store(&aof->written_offset, offset);
     atomic_store(&aof->file_size, offset - writer->shift);
     return true;
@@ -228,6 +233,7 @@ static void bound_kept(struct aof *aof)
         journal_reader_offset(writer->reader) - journal_reader_offset(writer->keeper) - KEEP_MAX;
     if (too_much > 0 && atomic_load(&aof->policy) != AOF_FSYNC_ALWAYS) {
         journal_reader_advance(writer->keeper, (size_t)too_much);
+        aof_notes_settle(writer, journal_reader_offset(writer->keeper));
     }
 }
 
@@ -300,7 +306,14 @@ static size_t write_batch(struct aof *aof)
     size_t count = journal_reader_peek(writer->reader, views, VIEWS);
     bool whole = count < VIEWS;
     count = limit_views(views, count, end_of_increment(aof) - start);
-    if (count == 0 || !write_views(aof, views, count)) {
+    if (count == 0) {
+        return 0;
+    }
+    if (!aof_notes_write(aof)) {
+        aof_writer_fail(aof, &writer->write_error, errno, "write");
+        return 0;
+    }
+    if (!write_views(aof, views, count)) {
         return 0;
     }
     int64_t end = journal_reader_offset(writer->reader);

@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 
 enum { WAIT_MS = 20 * 1000 };
 
@@ -27,6 +28,14 @@ static _Atomic int64_t room;      /* bytes that the disk has left; negative: eno
 static _Atomic int sync_errno;    /* what fdatasync fails with; 0: it works */
 static _Atomic int rename_errno;  /* likewise */
 static _Atomic bool sync_blocked; /* fdatasync does not return */
+static _Atomic time_t seconds;    /* what time says, later by one each time; 0: the truth */
+
+static time_t clock_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec;
+}
 
 static bool is_last_step(void)
 {
@@ -118,8 +127,25 @@ ssize_t pwritev(int fd, const struct iovec *views, int count, off_t at)
     return write_at(fd, views[0].iov_base, len, at);
 }
 
+/* Of the lines of time alone. */
+ssize_t pwrite(int fd, const void *data, size_t len, off_t at)
+{
+    struct iovec view = { (void *)data, len };
+    return pwritev(fd, &view, 1, at);
+}
+
+/* So every batch is of another second, and has a line of time before it. */
+time_t time(time_t *out)
+{
+    time_t now = atomic_load(&seconds) ? atomic_fetch_add(&seconds, 1) : clock_now();
+    if (out)
+        *out = now;
+    return now;
+}
+
 static void no_faults(void)
 {
+    atomic_store(&seconds, 0);
     atomic_store(&kill_at, 0);
     atomic_store(&room, -1);
     atomic_store(&sync_errno, 0);
@@ -190,11 +216,31 @@ Test(aof_faults, a_disk_that_stays_full_at_the_end)
     set_expect(folder, 100);
 }
 
-static void fsync_fails(enum aof_policy policy)
+/* The file as it is ends with a whole line of some kind. */
+static bool ends_with_line(const char *folder)
+{
+    size_t len;
+    const char *text = file_read(increment_path(folder), &len);
+    return len > 0 && text[len - 1] == '\n';
+}
+
+/* How many lines of time the increment has; all others must be where they are expected for it to load. */
+static int count_times(const char *folder)
+{
+    size_t len;
+    int count = 0;
+    for (const char *at = file_read(increment_path(folder), &len); (at = strstr(at, "#TS:")); at++)
+        count++;
+    return count;
+}
+
+static void fsync_fails(enum aof_policy policy, bool timestamps)
 {
     no_faults();
     const char *folder = scratch_folder();
     struct set set = set_start(folder, policy);
+    aof_set_timestamps(set.aof, timestamps);
+    atomic_store(&seconds, timestamps ? 1700000000 : 0);
     int64_t offset = set_append(&set, 1000);
     wait_until(WAIT_MS, set_is_synced(&set, offset));
     atomic_store(&sync_errno, EIO);
@@ -209,17 +255,71 @@ static void fsync_fails(enum aof_policy policy)
     wait_until(WAIT_MS, aof_errno(set.aof) == 0);
     cr_expect_not(aof_rewrite_is_due(set.aof, 0, 0), "all was written once more");
     set_stop(&set);
+    cr_expect(timestamps ? count_times(folder) >= 2 : count_times(folder) == 0);
     set_expect(folder, 4000);
 }
 
 Test(aof_faults, what_a_failed_fsync_lost_is_written_again)
 {
-    fsync_fails(AOF_FSYNC_ALWAYS);
+    fsync_fails(AOF_FSYNC_ALWAYS, false);
 }
 
 Test(aof_faults, also_with_everysec)
 {
-    fsync_fails(AOF_FSYNC_EVERYSEC);
+    fsync_fails(AOF_FSYNC_EVERYSEC, false);
+}
+
+Test(aof_faults, also_with_lines_of_time)
+{
+    fsync_fails(AOF_FSYNC_ALWAYS, true);
+}
+
+Test(aof_faults, also_with_everysec_and_lines_of_time)
+{
+    fsync_fails(AOF_FSYNC_EVERYSEC, true);
+}
+
+static void append_alone(struct set *set)
+{
+    struct aof_info info;
+    int64_t offset = set_append(set, set->count + 1);
+    wait_until(WAIT_MS, (aof_info(set->aof, &info), info.written_offset >= offset));
+}
+
+/* Also where the line itself does not fit any more, and where more of them come than are remembered. */
+static void lines_on_a_full_disk(enum aof_policy policy)
+{
+    static const int64_t rooms[] = { 0, 5, 20, 50, 1000 };
+    no_faults();
+    const char *folder = scratch_folder();
+    struct set set = set_start(folder, policy);
+    aof_set_timestamps(set.aof, true);
+    atomic_store(&seconds, 1700000000);
+    for (int i = 0; i < 150; i++)
+        append_alone(&set);
+    for (size_t i = 0; i < sizeof(rooms) / sizeof(*rooms); i++) {
+        atomic_store(&room, rooms[i]);
+        set_append(&set, set.count + 100);
+        wait_until(WAIT_MS, aof_errno(set.aof) == ENOSPC);
+        cr_expect(ends_with_line(folder), "room for %d", (int)rooms[i]);
+        atomic_store(&room, -1);
+        wait_until(WAIT_MS, aof_errno(set.aof) == 0);
+        append_alone(&set);
+    }
+    cr_expect_geq(count_times(folder), 150);
+    int count = set.count;
+    set_stop(&set);
+    set_expect(folder, count);
+}
+
+Test(aof_faults, lines_of_time_on_a_full_disk)
+{
+    lines_on_a_full_disk(AOF_FSYNC_ALWAYS);
+}
+
+Test(aof_faults, lines_of_time_on_a_full_disk_without_fsyncs)
+{
+    lines_on_a_full_disk(AOF_FSYNC_NO);
 }
 
 /* More than is kept in memory between two fsyncs: then a rewrite has to make it good. */
@@ -384,6 +484,8 @@ static void append_and_wait(struct set *set, int count)
 static void life_with_rewrites(const char *folder)
 {
     struct set set = set_start(folder, AOF_FSYNC_ALWAYS);
+    aof_set_timestamps(set.aof, true);
+    atomic_store(&seconds, 1700000000);
     append_and_wait(&set, set.count + 20);
     set_rewrite(&set, 20);
     append_and_wait(&set, set.count + 20);

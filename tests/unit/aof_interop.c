@@ -179,6 +179,7 @@ static void redis_reads(bool rdb_base, bool rewrite)
     struct set set = set_make(node_folder(node), AOF_FSYNC_EVERYSEC);
     state_clear(&state);
     aof_set_rdb_base(set.aof, rdb_base);
+    aof_set_timestamps(set.aof, true);
     cr_assert(aof_start(set.aof, &error), "%s", error.text);
     for (int i = 0; i < 200; i++) {
         append_set(&set, &state, i, i);
