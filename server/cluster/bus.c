@@ -3,6 +3,7 @@
 #include "common/buffer.h"
 #include "common/memory.h"
 #include "server/cluster/message.h"
+#include "server/config.h"
 #include "server/log.h"
 #include "server/socket.h"
 #include <arpa/inet.h>
@@ -18,7 +19,7 @@ enum {
     LISTENERS_MAX = 32,
     READ_SIZE = 64 * 1024,
     LINKS_MAX = 8192,              /* inbound ones, of whoever can reach the port */
-    UNSENT_MAX = 64 * 1024 * 1024, /* bytes that may wait in one link */
+    UNSENT_MAX = 64 * 1024 * 1024, /* bytes that may wait in one link, whatever cluster-link-sendbuf-limit says */
     PAUSE_MS = 100,                /* without a look at newcomers, for want of file descriptors */
 };
 
@@ -205,7 +206,10 @@ void bus_send(struct bus *bus, uint64_t number, struct bytes data)
     struct link *link = find(bus, number);
     if (!link || link->doomed)
         return;
-    if (link->out.len + data.len > UNSENT_MAX) {
+    size_t limit = (size_t)config_number(CONFIG_CLUSTER_LINK_SENDBUF_LIMIT);
+    if (limit == 0 || limit > UNSENT_MAX)
+        limit = UNSENT_MAX;
+    if (link->out.len + data.len > limit) {
         atomic_fetch_add(&bus->overflows, 1);
         log_write(LOG_WARNING, "A link of the cluster bus is closed: %zu bytes wait to be sent",
             link->out.len);

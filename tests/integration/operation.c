@@ -361,3 +361,50 @@ Test(operation, more_effort_finds_expired_keys_sooner, .timeout = 120)
         "argument must be between 1 and 10 inclusive",
         "CONFIG SET active-expire-effort 11");
 }
+
+/* ---- aof-timestamp-enabled ---- */
+
+Test(operation, the_append_only_file_tells_the_time)
+{
+    struct node *node = node_start("appendonly yes\naof-timestamp-enabled yes\n");
+    for (int i = 0; i < 3; i++) {
+        node_expect(node, "OK", "SET k:%d v", i);
+        node_text(node, "BLPOP nothing 1.1");
+    }
+    node_expect(node, "OK", "CONFIG SET aof-timestamp-enabled no");
+    node_stop(node);
+    size_t len;
+    const char *file = file_read(node_path(node, "appendonlydir/appendonly.aof.1.incr.aof"), &len);
+    int count = 0;
+    for (const char *at = file; (at = strstr(at, "#TS:")); at++) {
+        long long told = strtoll(at + 4, NULL, 10);
+        cr_expect(told <= time(NULL) && told > time(NULL) - 60, "%lld", told);
+        count++;
+    }
+    cr_expect_eq(count, 3);
+    node_restart(node);
+    node_expect(node, "3", "DBSIZE");
+}
+
+/* ---- cluster-link-sendbuf-limit ---- */
+
+static bool counts_closed_links(struct node *node)
+{
+    const char *field = strstr(node_text(node, "CLUSTER INFO"), "links_buffer_limit_exceeded:");
+    return field && strtol(strchr(field, ':') + 1, NULL, 10) > 0;
+}
+
+/* What is published goes to all nodes; one that stands still reads none of it. */
+Test(operation, a_link_with_too_much_to_send_is_closed)
+{
+    struct node *node = node_start("cluster-enabled yes\ncluster-link-sendbuf-limit 1mb\n");
+    struct node *deaf = node_start("cluster-enabled yes\n");
+    node_expect(node, "OK", "CLUSTER MEET 127.0.0.1 %d", node_port(deaf));
+    wait_until(20000, strstr(node_text(deaf, "CLUSTER NODES"), node_id(node)));
+    wait_until(20000, cluster_sees(node, deaf, "master"));
+    cr_expect_not(counts_closed_links(node));
+    node_pause(deaf);
+    const char *message = scratch_printf("%0200000d", 0);
+    wait_until(20000, (node_text(node, "PUBLISH channel %s", message), counts_closed_links(node)));
+    node_resume(deaf);
+}
