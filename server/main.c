@@ -28,6 +28,8 @@
 #include "server/replication/replication.h"
 #include "server/restart.h"
 #include "server/supervisor.h"
+#include "server/thread.h"
+#include "server/title.h"
 #include <locale.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -73,6 +75,7 @@ static bool prepare(int argc, char **argv, struct error *error)
         return false;
     if (!process_enter(error))
         return false;
+    title_init(argc, argv);
     setlocale(LC_COLLATE, ""); /* SORT ... ALPHA */
     config_tell_idle();
     clock_init();
@@ -97,6 +100,7 @@ static atomic_bool loaded;
 static void *load(void *arg)
 {
     struct error error = { "" };
+    thread_enter("loader", THREAD_SERVER);
     bool ok = persistence_load(&error);
     if (ok) {
         condition_set(CONDITION_LOADING, false);

@@ -20,6 +20,7 @@
 #include "server/replication/replication.h"
 #include "server/script/busy.h"
 #include "server/supervisor.h"
+#include "server/thread.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -27,6 +28,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -131,6 +133,9 @@ bool process_enter(struct error *error)
     raise_file_limit();
     crash_init();
     oom_score_init();
+    thread_init();
+    if (config_is(CONFIG_DISABLE_THP))
+        prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
     return true;
 }
 

@@ -16,6 +16,7 @@
 #include "server/config.h"
 #include "server/log.h"
 #include "server/mailbox.h"
+#include "server/thread.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -644,6 +645,7 @@ void cluster_service_data_loaded(void)
 
 static void *run(void *arg)
 {
+    thread_enter("bus", THREAD_SERVER);
     end_turn();
     while (!service.stopping) {
         event_base_loop(service.base, EVLOOP_ONCE);

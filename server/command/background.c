@@ -2,6 +2,7 @@
 
 #include "common/memory.h"
 #include "server/clock.h"
+#include "server/thread.h"
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -36,6 +37,7 @@ static void wait_for_job(void)
 
 static void *run(void *arg)
 {
+    thread_enter("background", THREAD_BACKGROUND);
     pthread_mutex_lock(&mutex);
     for (;;) {
         while (!first || first->due > clock_monotonic_ms())

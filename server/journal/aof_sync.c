@@ -1,6 +1,7 @@
 /* A mailbox for one request: idle, working, done, and idle again when the owner has taken the
  * result. */
 #include "server/journal/aof_sync.h"
+#include "server/thread.h"
 #include <errno.h>
 #include <signal.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 static void *run(void *argument)
 {
     struct aof_sync *sync = argument;
+    thread_enter("aof-fsync", THREAD_BACKGROUND);
     pthread_mutex_lock(&sync->mutex);
     for (;;) {
         while (sync->phase != AOF_SYNC_WORKING && sync->phase != AOF_SYNC_QUIT) {

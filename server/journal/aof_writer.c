@@ -15,6 +15,7 @@
  * Without `always` the writer rests a little after each batch, for larger ones cost less, and does
  * its fsyncs in a second thread. */
 #include "server/journal/aof_state.h"
+#include "server/thread.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -454,6 +455,7 @@ static bool is_finished(struct aof *aof, int64_t now)
 void *aof_writer_run(void *context)
 {
     struct aof *aof = context;
+    thread_enter("aof-writer", THREAD_SERVER);
     int64_t now = aof_now_ms();
     aof->writer.tick_at = now + TICK_MS;
     while (!is_finished(aof, now)) {

@@ -28,6 +28,7 @@
 #include "server/mailbox.h"
 #include "server/net/listener.h"
 #include "server/periodic.h"
+#include "server/thread.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -606,6 +607,7 @@ static void wake(void *arg)
 static void *run(void *arg)
 {
     struct worker *worker = arg;
+    thread_enter(worker->number > 0 ? "worker" : NULL, THREAD_SERVER); /* the first is the process */
     while (!atomic_load_explicit(&stopping, memory_order_relaxed)) {
         event_base_loop(worker->base, EVLOOP_ONCE);
         run_turn(worker);

@@ -68,8 +68,9 @@ static void tell_link(struct buffer *out, const struct link_target *target)
             view.ever_connected ? seconds_since(view.down_since_ms) : -1LL);
     if (!up && view.failure[0])
         buffer_printf(out, "master_link_failure:%s\r\n", view.failure);
-    buffer_printf(out, "slave_priority:%lld\r\nslave_read_only:%d\r\nreplica_announced:1\r\n",
-        (long long)config_number(CONFIG_REPLICA_PRIORITY), config_is(CONFIG_REPLICA_READ_ONLY));
+    buffer_printf(out, "slave_priority:%lld\r\nslave_read_only:%d\r\nreplica_announced:%d\r\n",
+        (long long)config_number(CONFIG_REPLICA_PRIORITY), config_is(CONFIG_REPLICA_READ_ONLY),
+        config_is(CONFIG_REPLICA_ANNOUNCED));
 }
 
 static void tell_replicas(struct buffer *out)

@@ -15,6 +15,7 @@
 #include "server/replication/feed.h"
 #include "server/replication/full_sync.h"
 #include "server/replication/handshake.h"
+#include "server/thread.h"
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -462,7 +463,7 @@ static bool is_stopping(void)
 static void *run(void *arg)
 {
     struct link link = { .socket.fd = -1 };
-    pthread_setname_np(pthread_self(), "replication");
+    thread_enter("replication", THREAD_SERVER);
     applier_init(&link.applier, store, journal);
     applier_reset(&link.applier, first_database);
     while (!is_stopping()) {

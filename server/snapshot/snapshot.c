@@ -7,6 +7,7 @@
 #include "common/memory.h"
 #include "server/snapshot/walk.h"
 #include "server/store/turn.h"
+#include "server/thread.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
@@ -209,6 +210,14 @@ static void gather_participants(struct snapshotter *snapshotter, struct snapshot
         snapshotter->participants[i].target = first;
 }
 
+static bool is_rewrite(const struct snapshotter *snapshotter)
+{
+    bool rewrite = true;
+    for (size_t i = 0; i < snapshotter->count; i++)
+        rewrite = rewrite && snapshotter->participants[i].target->aof_base;
+    return rewrite;
+}
+
 /* What there is to do next; false: end. */
 static bool next_work(struct snapshotter *snapshotter, struct snapshot_target **targets,
     struct snapshot_target **doomed, struct error *reason)
@@ -240,6 +249,7 @@ static void *run(void *arg)
         if (!targets)
             continue;
         gather_participants(snapshotter, targets);
+        thread_enter("snapshot", is_rewrite(snapshotter) ? THREAD_AOF_REWRITE : THREAD_SNAPSHOT);
         make_snapshot(snapshotter);
         free(snapshotter->participants);
     }
@@ -254,8 +264,6 @@ static void start_thread(struct snapshotter *snapshotter)
     if (snapshotter->started)
         return;
     snapshotter->started = pthread_create(&snapshotter->thread, NULL, run, snapshotter) == 0;
-    if (snapshotter->started)
-        pthread_setname_np(snapshotter->thread, "snapshot");
 }
 
 void snapshotter_request(struct snapshotter *snapshotter, struct snapshot_target *target)

@@ -2,6 +2,7 @@
 
 #include "common/memory.h"
 #include "server/memory_usage.h"
+#include "server/thread.h"
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -29,6 +30,7 @@ static size_t effort_of(const struct entry *entry)
 
 static void *run(void *arg)
 {
+    thread_enter("lazy", THREAD_BACKGROUND);
     pthread_mutex_lock(&mutex);
     for (;;) {
         while (!first)

@@ -408,3 +408,83 @@ Test(operation, a_link_with_too_much_to_send_is_closed)
     wait_until(20000, (node_text(node, "PUBLISH channel %s", message), counts_closed_links(node)));
     node_resume(deaf);
 }
+
+/* ---- set-proc-title, disable-thp, the lists of CPUs, replica-announced ---- */
+
+static const char *title_of(struct node *node)
+{
+    size_t len;
+    return file_read(scratch_printf("/proc/%d/cmdline", (int)node_pid(node)), &len);
+}
+
+static void expect_title(struct node *node, const char *behind)
+{
+    const char *title = title_of(node), *end = title + strlen(title) - strlen(behind);
+    cr_expect(end > title && strcmp(end, behind) == 0, "%s does not end so: %s", title, behind);
+}
+
+Test(operation, ps_shows_a_title)
+{
+    struct node *node = node_start("cluster-enabled yes\n");
+    int port = node_port(node);
+    expect_title(node, scratch_printf(" 127.0.0.1:%d [cluster]", port));
+    node_expect(
+        node, "OK", "CONFIG SET proc-title-template %s", " a {port} {unixsocket}{tls-port} ");
+    wait_until(5000, strcmp(title_of(node), scratch_printf("a %d 0", port)) == 0);
+    node_expect(node, "OK", "CONFIG SET proc-title-template %s", "{title} {server-mode}");
+    expect_title(node, " [cluster]");
+    node = node_start("%s", "");
+    expect_title(node, scratch_printf(" 127.0.0.1:%d", node_port(node)));
+    node = node_start("set-proc-title no\n");
+    cr_expect_null(strstr(title_of(node), "127.0.0.1"));
+}
+
+/* A line of /proc/PID/status, or of one of its threads by its name; NULL: there is none. */
+static const char *status_of(struct node *node, const char *thread, const char *field)
+{
+    const char *output;
+    shell_run(5000, &output,
+        "cat $(grep -lx '%s' /proc/%d/task/*/comm | head -1 | sed 's/comm$/status/') "
+        "| sed -n 's/^%s:[[:space:]]*//p' | tr -d '\\n'",
+        thread, (int)node_pid(node), field);
+    return output;
+}
+
+Test(operation, huge_pages_are_off_but_where_they_are_wanted)
+{
+    if (!server_is_slotd())
+        cr_skip_test("Redis turns them off only where the system has them on for all");
+    struct node *node = node_start("%s", "");
+    cr_expect_str_eq(status_of(node, "slotd", "THP_enabled"), "0");
+    node = node_start("disable-thp no\n");
+    cr_expect_str_eq(status_of(node, "slotd", "THP_enabled"), "1");
+}
+
+Test(operation, threads_run_on_the_cpus_of_their_lists)
+{
+    if (!server_is_slotd())
+        cr_skip_test("the names of threads are ours");
+    if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+        cr_skip_test("there is one CPU only");
+    struct node *node = node_start("appendonly yes\nio-threads 2\nserver_cpulist 0\nbio_cpulist 1\n"
+                                   "bgsave_cpulist 1\n");
+    wait_until(5000, strcmp(status_of(node, "slotd", "Cpus_allowed_list"), "0") == 0);
+    wait_until(5000, strcmp(status_of(node, "worker", "Cpus_allowed_list"), "0") == 0);
+    wait_until(5000, strcmp(status_of(node, "aof-writer", "Cpus_allowed_list"), "0") == 0);
+    wait_until(5000, strcmp(status_of(node, "aof-fsync", "Cpus_allowed_list"), "1") == 0);
+    node_text(node, "BGSAVE");
+    wait_until(20000, strcmp(status_of(node, "snapshot", "Cpus_allowed_list"), "1") == 0);
+    node_text(node, "BGREWRITEAOF");
+    wait_until(20000, strcmp(status_of(node, "snapshot", "Cpus_allowed_list"), "0") == 0);
+    node = node_start("server_cpulist 0-\n");
+    cr_expect(node_log_has(node, "server_cpulist 0- is no list"));
+}
+
+Test(operation, a_replica_may_be_kept_from_sentinel)
+{
+    struct node *primary = node_start("%s", "");
+    struct node *replica = node_start("replicaof 127.0.0.1 %d\n", node_port(primary));
+    cr_expect(node_info_is(replica, "replica_announced", "1"));
+    node_expect(replica, "OK", "CONFIG SET replica-announced no");
+    cr_expect(node_info_is(replica, "replica_announced", "0"));
+}
