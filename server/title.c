@@ -130,15 +130,15 @@ void title_init(int argc, char **argv)
 {
     if (!config_is(CONFIG_SET_PROC_TITLE) || argc == 0)
         return;
-    program = memory_copy_text(argv[0]);
-    char *end = end_of(environ, end_of(argv, argv[0]));
+    char *begin = argv[0], *end = end_of(environ, end_of(argv, argv[0]));
     for (char **variable = environ; *variable; variable++) {
-        if (*variable >= argv[0] && *variable < end)
+        if (*variable >= begin && *variable < end)
             *variable = memory_copy_text(*variable);
     }
-    room = argv[0];
-    argv[0] = program_invocation_name =
-        program; /* the C library goes on to name the program by them */
+    for (int i = 0; i < argc; i++)
+        argv[i] = memory_copy_text(argv[i]); /* for a restart, and for the C library */
+    program = program_invocation_name = argv[0];
+    room = begin;
     room_size = (size_t)(end - room);
     config_on_change(CONFIG_PROC_TITLE_TEMPLATE, changed);
     set_title();
