@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
@@ -24,7 +25,32 @@ static inline struct bytes bytes_of(const char *text)
 
 static inline bool bytes_equal(struct bytes a, struct bytes b)
 {
-    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+    if (a.len != b.len)
+        return false;
+    if (a.len > 2 * sizeof(uint64_t))
+        return memcmp(a.data, b.data, a.len) == 0;
+    /* What is short, as most names are, as two words that overlap: a call costs more. */
+    if (a.len >= sizeof(uint64_t)) {
+        uint64_t first[2], last[2];
+        memcpy(&first[0], a.data, sizeof(*first));
+        memcpy(&first[1], b.data, sizeof(*first));
+        memcpy(&last[0], a.data + a.len - sizeof(*last), sizeof(*last));
+        memcpy(&last[1], b.data + b.len - sizeof(*last), sizeof(*last));
+        return first[0] == first[1] && last[0] == last[1];
+    }
+    if (a.len >= sizeof(uint32_t)) {
+        uint32_t first[2], last[2];
+        memcpy(&first[0], a.data, sizeof(*first));
+        memcpy(&first[1], b.data, sizeof(*first));
+        memcpy(&last[0], a.data + a.len - sizeof(*last), sizeof(*last));
+        memcpy(&last[1], b.data + b.len - sizeof(*last), sizeof(*last));
+        return first[0] == first[1] && last[0] == last[1];
+    }
+    for (size_t i = 0; i < a.len; i++) {
+        if (a.data[i] != b.data[i])
+            return false;
+    }
+    return true;
 }
 
 /* Compares with a zero-terminated text, ASCII letters without regard to case. */

@@ -69,6 +69,15 @@ static inline const char *read_short_length(
     unsigned digit = (unsigned char)p[1] - (unsigned)'0', sum = digit;
     if (digit > 9)
         return NULL;
+    if (p[2] == '\r') { /* one digit, and two, are nearly all that there is */
+        *value = sum;
+        return p + 4;
+    }
+    digit = (unsigned char)p[2] - (unsigned)'0';
+    if (p[3] == '\r' && end - p > 4 && digit <= 9 && sum > 0) {
+        *value = sum * 10 + digit;
+        return p + 5;
+    }
     const char *last = end - p > 11 ? p + 11 : end - 1; /* the \r must come before this */
     for (p += 2; p < last; p++) {
         digit = (unsigned char)*p - (unsigned)'0';

@@ -105,7 +105,7 @@ struct request {
  * request asks for the same as that. */
 void dispatch_prepare(
     struct executor *executor, struct request *request, const struct request *before);
-/* Stage 2: prefetches the table's bucket. Stage 3: the entry. Each takes the slot's lock if it is
+/* Stage 2: prefetches the table's bucket. Stage 3: the entry; it takes the slot's lock if it is
  * free. */
 void dispatch_prefetch_bucket(struct request *request);
 void dispatch_prefetch_entry(struct request *request);

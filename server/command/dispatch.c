@@ -53,25 +53,10 @@ bool dispatch_is_cluster(void)
 
 /* ---- Stage 1 and 2: memory ---- */
 
-/* Two views of at least 8 bytes that differ mostly do so at their ends. */
-static inline bool is_same(struct bytes a, struct bytes b)
-{
-    uint64_t end_a, end_b;
-    if (a.len != b.len)
-        return false;
-    if (a.len >= sizeof(end_a)) {
-        memcpy(&end_a, a.data + a.len - sizeof(end_a), sizeof(end_a));
-        memcpy(&end_b, b.data + b.len - sizeof(end_b), sizeof(end_b));
-        if (end_a != end_b)
-            return false;
-    }
-    return memcmp(a.data, b.data, a.len) == 0;
-}
-
 static const struct command_entry *look_up(struct request *request, const struct request *before)
 {
     if (before && before->entry && !before->entry->command->subcommands &&
-        !before->container && is_same(before->argv[0], request->argv[0])) {
+        !before->container && bytes_equal(before->argv[0], request->argv[0])) {
         request->container = NULL;
         return before->entry;
     }
@@ -102,7 +87,7 @@ void dispatch_prepare(
     struct bytes key = request->argv[position];
     request->first_key = position;
     if (before && before->slot && before->database == request->database &&
-        is_same(before->argv[before->first_key], key)) {
+        bytes_equal(before->argv[before->first_key], key)) {
         request->slot = before->slot;
         request->hash = before->hash;
         request->repeats = true;
@@ -115,10 +100,8 @@ void dispatch_prepare(
 
 void dispatch_prefetch_bucket(struct request *request)
 {
-    if (request->slot && !request->repeats && slot_lock_try(&request->slot->lock)) {
+    if (request->slot && !request->repeats)
         table_prefetch_bucket(&request->slot->table, request->hash);
-        slot_lock_release(&request->slot->lock);
-    }
 }
 
 void dispatch_prefetch_entry(struct request *request)

@@ -58,11 +58,16 @@ void table_replace(table_cell *cell, struct entry *entry);
 void table_remove(
     struct table *table, uint64_t hash, table_cell *cell, table_hash_fn *rehash, const void *arg);
 
-/* Asks the processor for the bucket, and for the entry that the tag points at. */
-static inline void table_prefetch_bucket(const struct table *table, uint64_t hash)
+/* Asks the processor for the bucket, and for the entry that the tag points at. The first needs no lock: of what is read only an address is made, and one that is out of date, or made of an
+ * old and a new half, is asked for in vain. */
+__attribute__((no_sanitize("thread"))) static inline void table_prefetch_bucket(
+    const struct table *table, uint64_t hash)
 {
-    if (table->buckets)
-        __builtin_prefetch(&table->buckets[table_bucket_index(hash, table->bucket_count)]);
+    const struct bucket *buckets = __atomic_load_n(&table->buckets, __ATOMIC_RELAXED);
+    uint32_t count = __atomic_load_n(&table->bucket_count, __ATOMIC_RELAXED);
+    if (buckets)
+        __builtin_prefetch((const char *)buckets +
+                           (size_t)table_bucket_index(hash, count) * sizeof(*buckets));
 }
 void table_prefetch_entry(const struct table *table, uint64_t hash);
 

@@ -36,10 +36,8 @@ void branch_release(struct branch *branch, unsigned level)
     free(branch);
 }
 
-struct branch *branch_own(struct branch *branch, unsigned level)
+struct branch *branch_copy(struct branch *branch, unsigned level)
 {
-    if (atomic_load_explicit(&branch->refs, memory_order_acquire) == 1)
-        return branch;
     struct branch *copy = memory_alloc(size_of(branch->room));
     atomic_init(&copy->refs, 1);
     copy->used = branch->used;

@@ -36,7 +36,13 @@ void branch_hold(struct branch *branch);
 /* level: 1 where the children are chunks. */
 void branch_release(struct branch *branch, unsigned level);
 /* The branch or a copy, the caller's alone; the caller's hold on the old one is gone. */
-struct branch *branch_own(struct branch *branch, unsigned level);
+struct branch *branch_copy(struct branch *branch, unsigned level); /* of one that is shared */
+static inline struct branch *branch_own(struct branch *branch, unsigned level)
+{
+    return atomic_load_explicit(&branch->refs, memory_order_acquire) == 1
+               ? branch
+               : branch_copy(branch, level);
+}
 /* Puts `count` children in the place of `removed` ones from `at` on; the branch, owned, has not too
  * many then. */
 struct branch *branch_splice(struct branch *branch, unsigned at, unsigned removed,

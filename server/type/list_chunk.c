@@ -48,11 +48,6 @@ void chunk_release(struct chunk *chunk)
         dispose(chunk);
 }
 
-size_t chunk_memory(const struct chunk *chunk)
-{
-    return sizeof(*chunk) + chunk->capacity;
-}
-
 static unsigned char *pack_bytes(struct chunk *chunk)
 {
     return chunk->data + chunk->start;
@@ -109,11 +104,8 @@ struct chunk *chunk_expand(const struct chunk *chunk)
     return expanded;
 }
 
-struct chunk *chunk_own(struct chunk *chunk)
+struct chunk *chunk_copy(struct chunk *chunk)
 {
-    bool alone = atomic_load_explicit(&chunk->refs, memory_order_acquire) == 1;
-    if (alone && chunk->kind != CHUNK_COMPRESSED)
-        return chunk;
     struct chunk *copy;
     if (chunk->kind == CHUNK_COMPRESSED)
         copy = chunk_expand(chunk);

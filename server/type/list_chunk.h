@@ -35,8 +35,16 @@ static inline struct chunk *chunk_hold(struct chunk *chunk)
 void chunk_release(struct chunk *chunk);
 /* The chunk or a copy, the caller's alone and not compressed; the caller's hold on the old one is
  * gone. */
-struct chunk *chunk_own(struct chunk *chunk);
-size_t chunk_memory(const struct chunk *chunk);
+struct chunk *chunk_copy(struct chunk *chunk); /* of one that is shared or compressed */
+static inline struct chunk *chunk_own(struct chunk *chunk)
+{
+    bool alone = atomic_load_explicit(&chunk->refs, memory_order_acquire) == 1;
+    return alone && chunk->kind != CHUNK_COMPRESSED ? chunk : chunk_copy(chunk);
+}
+static inline size_t chunk_memory(const struct chunk *chunk)
+{
+    return sizeof(*chunk) + chunk->capacity;
+}
 
 /* Of one that is not plain and not compressed. */
 static inline const struct listpack *chunk_pack(const struct chunk *chunk)

@@ -20,17 +20,22 @@ static void open_chunk(struct list_cursor *cursor, const struct chunk *chunk, si
 
 bool list_seek(struct list_cursor *cursor, const struct list *list, int64_t index)
 {
-    *cursor = (struct list_cursor){ .list = list };
+    cursor->list = list; /* the path is set on the way */
+    cursor->chunk = NULL;
+    cursor->expanded = NULL;
+    cursor->at = NULL;
+    cursor->index = cursor->offset = 0;
     if (index < 0)
         index += (int64_t)list->count;
     if (index < 0 || (uint64_t)index >= list->count)
         return false;
     cursor->index = (size_t)index;
     size_t rest = (size_t)index;
+    bool last = rest == list->count - 1; /* which needs no counting on the way, as the first */
     const struct chunk *chunk = list->root.chunk;
     const struct branch *branch = list->root.branch;
     for (unsigned level = list->height; level > 0; level--) {
-        unsigned at = branch_find(branch, &rest);
+        unsigned at = last ? branch->used - 1u : rest > 0 ? branch_find(branch, &rest) : 0;
         cursor->path[level - 1].branch = branch;
         cursor->path[level - 1].at = at;
         if (level == 1)
@@ -38,7 +43,7 @@ bool list_seek(struct list_cursor *cursor, const struct list *list, int64_t inde
         else
             branch = branch->children[at].branch;
     }
-    open_chunk(cursor, chunk, rest);
+    open_chunk(cursor, chunk, last ? chunk->count - 1 : rest);
     return true;
 }
 

@@ -113,7 +113,10 @@ void listpack_encode(struct listpack_element *element, struct bytes value)
 
 void listpack_element_write(unsigned char *to, const struct listpack_element *element)
 {
-    memcpy(to, element->head, element->head_len);
+    if (element->head_len == 1)
+        *to = element->head[0];
+    else
+        memcpy(to, element->head, element->head_len);
     if (element->text.len > 0)
         memcpy(to + element->head_len, element->text.data, element->text.len);
     back_write(to + element->head_len + element->text.len, element->head_len + element->text.len);
