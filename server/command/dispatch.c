@@ -8,9 +8,8 @@
 #include "server/command/dispatch.h"
 
 #include "server/clock.h"
-#include "server/command/acl_access.h"
+#include "server/command/admission.h"
 #include "server/command/block.h"
-#include "server/command/condition.h"
 #include "server/command/errorstats.h"
 #include "server/command/evict.h"
 #include "server/command/latency.h"
@@ -34,10 +33,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum {
-    FEW_KEYS = 64,            /* of a request: their positions and slots fit on the stack */
-    EFFECTS_KEEP = 64 * 1024, /* bytes of memory for effects that stay between two commands */
-};
+enum { FEW_KEYS = 64 }; /* of a request: their positions and slots fit on the stack */
 
 static bool cluster; /* set once by dispatch_init */
 
@@ -112,78 +108,7 @@ void dispatch_prefetch_entry(struct request *request)
     }
 }
 
-/* ---- Effects ---- */
-
-void call_changed(struct call *call)
-{
-    call->changed = true;
-}
-
-static bool is_journaled(const struct call *call)
-{
-    return !(call->session->flags & (SESSION_PRIMARY | SESSION_LOADER)) &&
-           !(condition_all() & CONDITION_REPLICA) && !call->executor->effects_muted &&
-           journal_is_active(call->executor->journal);
-}
-
-static void select_effects(struct executor *executor, unsigned database)
-{
-    char digits[NUMBER_TEXT_MAX];
-    struct bytes number = { digits, number_format(digits, database) };
-    resp_write_command(&executor->effects, (struct bytes[]){ BYTES("SELECT"), number }, 2);
-    executor->effect_count++;
-    executor->effect_database = database;
-}
-
-/* One effect more. A transaction may go from database to database. */
-static void add_effect(struct call *call, const struct bytes *argv, int argc)
-{
-    struct executor *executor = call->executor;
-    if (executor->effect_count == 0)
-        executor->first_database = executor->effect_database = call->database;
-    else if (executor->effect_database != call->database)
-        select_effects(executor, call->database);
-    resp_write_command(&executor->effects, argv, (size_t)argc);
-    executor->effect_count++;
-}
-
-void call_side_effect(struct call *call, const struct bytes *argv, int argc)
-{
-    if (is_journaled(call))
-        add_effect(call, argv, argc);
-}
-
-void call_effect(struct call *call, const struct bytes *argv, int argc)
-{
-    call->effects_replaced = true;
-    call_side_effect(call, argv, argc);
-}
-
-void call_no_effect(struct call *call)
-{
-    call->no_effect = true;
-}
-
-/* What the command has changed goes to the journal; within a transaction it is gathered. */
-static void journal_call(struct call *call)
-{
-    struct executor *executor = call->executor;
-    if (call->changed)
-        counter_add(&executor->counters.changes, 1);
-    bool itself =
-        call->changed && !call->effects_replaced && !call->no_effect && is_journaled(call);
-    if (itself && executor->effect_count == 0 && !executor->in_transaction && call->raw.len > 0) {
-        call->session->write_offset = journal_append_request(
-            executor->journal, (int)call->database, call->raw, call->argv, (size_t)call->argc);
-        return;
-    }
-    if (itself)
-        add_effect(call, call->argv, call->argc);
-    if (!executor->in_transaction) {
-        dispatch_flush_effects(executor, call->session);
-        dispatch_release_extra(executor);
-    }
-}
+/* ---- Running ---- */
 
 void dispatch_release_extra(struct executor *executor)
 {
@@ -194,250 +119,6 @@ void dispatch_release_extra(struct executor *executor)
     if (executor->extra_is_all)
         executor->extra_is_all = executor->holds_all_slots = false;
 }
-
-void dispatch_flush_effects(struct executor *executor, struct session *session)
-{
-    if (executor->effect_count == 0)
-        return;
-    if (executor->effect_database != executor->first_database)
-        select_effects(executor, executor->first_database); /* where the journal believes to be */
-    struct bytes effects = buffer_bytes(&executor->effects);
-    struct buffer wrapped = { 0 };
-    if (executor->effect_count > 1) {
-        buffer_append_text(&wrapped, "*1\r\n$5\r\nMULTI\r\n");
-        buffer_append(&wrapped, effects.data, effects.len);
-        buffer_append_text(&wrapped, "*1\r\n$4\r\nEXEC\r\n");
-        effects = buffer_bytes(&wrapped);
-    }
-    session->write_offset =
-        journal_append_raw(executor->journal, (int)executor->first_database, effects);
-    buffer_free(&wrapped);
-    executor->effects.len = 0;
-    if (executor->effects.capacity > EFFECTS_KEEP)
-        buffer_free(&executor->effects);
-    executor->effect_count = 0;
-}
-
-void call_lock_slot(struct call *call, struct slot *slot)
-{
-    if (!call->executor->holds_all_slots)
-        executor_lock_slot(call->executor, slot);
-}
-
-void call_unlock_slot(struct call *call, struct slot *slot)
-{
-    if (!call->executor->holds_all_slots)
-        slot_lock_release(&slot->lock);
-}
-
-/* ---- Errors that many commands share ---- */
-
-void call_error_arity(struct call *call)
-{
-    reply_error(call->reply, "wrong number of arguments for '%s' command", call->entry->name);
-}
-
-void call_error_subcommand(struct call *call)
-{
-    enum { SHOWN = 128 };
-    char container[SHOWN];
-    size_t len = call->argv[0].len < SHOWN ? call->argv[0].len : SHOWN;
-    for (size_t i = 0; i < len; i++)
-        container[i] = (char)toupper((unsigned char)call->argv[0].data[i]);
-    struct bytes name = call->argv[1];
-    reply_error(call->reply,
-        "unknown subcommand or wrong number of arguments for '%.*s'. Try %.*s HELP.",
-        (int)(name.len < SHOWN ? name.len : SHOWN), name.data, (int)len, container);
-}
-
-void call_error_syntax(struct call *call)
-{
-    reply_error(call->reply, "syntax error");
-}
-
-void call_error_type(struct call *call)
-{
-    reply_error(call->reply, "WRONGTYPE Operation against a key holding the wrong kind of value");
-}
-
-bool call_integer(struct call *call, int index, int64_t *value)
-{
-    if (number_parse(call->argv[index], value))
-        return true;
-    reply_error(call->reply, "value is not an integer or out of range");
-    return false;
-}
-
-bool call_from_client(const struct call *call)
-{
-    return !(call->session->flags & (SESSION_PRIMARY | SESSION_LOADER));
-}
-
-/* ---- May it run? ---- */
-
-bool session_needs_password(const struct session *session)
-{
-    return condition_all() & CONDITION_PASSWORD && !(session->flags & SESSION_AUTHENTICATED);
-}
-
-/* Why a command with these flags may not run now; NULL: it may. */
-static const char *refusal(const struct session *session, unsigned flags)
-{
-    uint32_t conditions = condition_all();
-    if (__builtin_expect(!(conditions & ~(CONDITION_PASSWORD | CONDITION_CLUSTER_DOWN)), 1))
-        return NULL;
-    if (session->flags & (SESSION_PRIMARY | SESSION_LOADER))
-        return NULL;
-    if (flags & CMD_DENYOOM && session->executor->out_of_memory)
-        return EVICT_REFUSAL;
-    bool needs_disk = flags & (CMD_WRITE | CMD_NEEDS_DISK);
-    bool replica = conditions & CONDITION_REPLICA;
-    if (conditions & CONDITION_AOF_FAILING && needs_disk && !replica)
-        return "MISCONF Errors writing to the AOF file: the append-only file cannot be "
-               "written, so writes are refused until it can; see the log";
-    if (conditions & CONDITION_RDB_FAILING && needs_disk && !replica)
-        return "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to "
-               "persist "
-               "to disk. Commands that may modify the data set are disabled, because this instance "
-               "is "
-               "configured to report errors during writes if RDB snapshotting fails "
-               "(stop-writes-on-bgsave-error option). Please check the Redis logs for details "
-               "about the "
-               "RDB error.";
-    if (conditions & CONDITION_FEW_REPLICAS && flags & CMD_WRITE && !replica)
-        return "NOREPLICAS Not enough good replicas to write.";
-    if (replica && flags & CMD_WRITE && config_is(CONFIG_REPLICA_READ_ONLY))
-        return "READONLY You can't write against a read only replica.";
-    if (conditions & CONDITION_STALE && !(flags & CMD_STALE) &&
-        !config_is(CONFIG_REPLICA_SERVE_STALE_DATA))
-        return "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
-    if (conditions & CONDITION_LOADING && !(flags & CMD_LOADING))
-        return "LOADING Redis is loading the dataset in memory";
-    return NULL;
-}
-
-bool dispatch_is_allowed(struct session *session, struct reply *reply, unsigned flags)
-{
-    const char *why = refusal(session, flags);
-    if (__builtin_expect(why != NULL, 0))
-        reply_error(reply, "%s", why);
-    return !why;
-}
-
-/* What EXEC does is what the transaction's commands do; what keeps one of them keeps all. */
-static unsigned flags_of(const struct session *session, const struct command *command)
-{
-    const struct transaction *transaction = session->transaction;
-    if (!(command->flags & CMD_EXEC) || !transaction || transaction->count == 0)
-        return command->flags;
-    return (command->flags | transaction->flags) &
-           (transaction->common_flags | ~(unsigned)(CMD_STALE | CMD_LOADING));
-}
-
-/* A transaction whose EXEC is refused is over. */
-static void abort_exec(struct call *call, const char *why)
-{
-    reply_error(call->reply, "EXECABORT Transaction discarded because of: %s", why);
-    transaction_discard(call->session);
-}
-
-static bool must_wait(const struct session *session, const struct command_entry *entry)
-{
-    uint32_t conditions = condition_all();
-    if (__builtin_expect(
-            !(conditions & (CONDITION_ALL_PAUSED | CONDITION_WRITES_PAUSED | CONDITION_AOF_BEHIND)),
-            1))
-        return false;
-    if (session->flags & (SESSION_PRIMARY | SESSION_LOADER | SESSION_REPLICA))
-        return false;
-    unsigned flags = flags_of(session, entry->command);
-    bool writes = flags & (CMD_WRITE | CMD_MAY_REPLICATE);
-    if (conditions & CONDITION_ALL_PAUSED)
-        return true;
-    return writes;
-}
-
-static void refuse_unknown(struct request *request, struct reply *reply)
-{
-    const struct bytes *argv = request->argv;
-    if (request->container) {
-        const struct command_entry *container = request->container;
-        char upper[sizeof(container->name)];
-        size_t i = 0;
-        for (; container->name[i]; i++)
-            upper[i] = (char)(container->name[i] & ~0x20);
-        upper[i] = '\0';
-        reply_error(reply, "unknown subcommand '%.*s'. Try %s HELP.",
-            (int)(argv[1].len < 128 ? argv[1].len : 128), argv[1].data, upper);
-        return;
-    }
-    struct buffer args = { 0 };
-    for (int i = 1; i < request->argc && args.len < 128; i++) {
-        size_t room = 128 - args.len;
-        buffer_printf(
-            &args, "'%.*s' ", (int)(argv[i].len < room ? argv[i].len : room), argv[i].data);
-    }
-    buffer_terminate(&args);
-    reply_error(reply, "unknown command '%.*s', with args beginning with: %s",
-        (int)(argv[0].len < 128 ? argv[0].len : 128), argv[0].data, args.data);
-    buffer_free(&args);
-}
-
-/* A browser that a page has sent to this port: the lines that follow would be the page's commands.
- */
-static bool is_of_http(struct bytes name)
-{
-    return bytes_is(name, "POST") || bytes_is(name, "Host:");
-}
-
-static void hang_up(struct session *session)
-{
-    enum { SAID_EVERY_MS = 60 * 1000 };
-    static _Atomic int64_t said; /* when, by the monotonic clock */
-    int64_t now = clock_monotonic_ms(), before = atomic_load(&said);
-    session->flags |= SESSION_CLOSE_NOW;
-    if ((before == 0 || now - before > SAID_EVERY_MS) &&
-        atomic_compare_exchange_strong(&said, &before, now))
-        log_write(LOG_WARNING,
-            "%s speaks HTTP: an attack by way of somebody's browser? Its connection is closed",
-            session->peer);
-}
-
-/* Whether the request is one at all, and the client may make it. */
-static bool is_acceptable(struct request *request, struct session *session)
-{
-    struct reply *reply = &session->reply;
-    if (!request->entry) {
-        refuse_unknown(request, reply);
-        if (is_of_http(request->argv[0]))
-            hang_up(session);
-        return false;
-    }
-    const struct command *command = request->entry->command;
-    if ((command->arity > 0 && command->arity != request->argc) ||
-        request->argc < -command->arity || !command->run) {
-        if (command->flags & CMD_EXEC) {
-            reply_error(reply, "EXECABORT Transaction discarded because of: wrong number of "
-                               "arguments for 'exec' command");
-            transaction_discard(session);
-            return false;
-        }
-        reply_error(reply, "wrong number of arguments for '%s' command", request->entry->name);
-        return false;
-    }
-    if (session->transaction && command->flags & CMD_NO_MULTI && !(command->flags & CMD_IN_MULTI)) {
-        reply_error(reply, "Command not allowed inside a transaction");
-        return false;
-    }
-    if (session_needs_password(session) && !(command->flags & CMD_NO_AUTH)) {
-        reply_error(reply, "NOAUTH Authentication required.");
-        return false;
-    }
-    return __builtin_expect(acl_session_may_all(session), 1) ||
-           acl_allows_request(session, request->entry, request->argv, request->argc);
-}
-
-/* ---- Running ---- */
 
 static uint64_t run_call(struct call *call)
 {
@@ -451,7 +132,7 @@ static uint64_t run_call(struct call *call)
         return 0;
     }
     uint64_t ticks = clock_ticks() - start;
-    journal_call(call);
+    dispatch_journal(call);
     counter_add(&counter->calls, 1);
     counter_add(&counter->ticks, ticks);
     counter_add(&executor->counters.commands, 1);
@@ -493,7 +174,7 @@ void dispatch_try_again(struct call *call)
     uint64_t start = clock_ticks();
     call->entry->command->run(call);
     counter_add(&counter->ticks, clock_ticks() - start);
-    journal_call(call);
+    dispatch_journal(call);
     if (call->reply->errors == call->errors)
         return;
     counter_add(&counter->failed, 1);
@@ -517,7 +198,7 @@ static enum dispatch_result meet_busy(struct call *call)
     if (!why)
         return DISPATCH_RETRY;
     if (call->entry->command->flags & CMD_EXEC)
-        abort_exec(call, why);
+        admission_abort_exec(call, why);
     else
         reply_error(call->reply, "%s", why);
     call->refused = true;
@@ -637,7 +318,7 @@ static bool is_for_listener(struct call *call)
             "allowed in this context",
             name);
         if (call->entry->command->flags & CMD_EXEC)
-            abort_exec(call, why);
+            admission_abort_exec(call, why);
         else
             reply_error(call->reply, "%s", why);
         return false;
@@ -665,12 +346,12 @@ static enum dispatch_result run_locked(struct call *call, size_t keys)
     call->refused = call->slot && !is_served(call, keys);
     if (call->refused)
         return DISPATCH_DONE;
-    const char *why = refusal(session, flags_of(session, call->entry->command));
+    const char *why = admission_refusal(session, admission_flags(session, call->entry->command));
     if (!why && must_not_queue(call))
         why = EVICT_REFUSAL;
     if (__builtin_expect(why != NULL, 0)) {
         if (call->entry->command->flags & CMD_EXEC)
-            abort_exec(call, why);
+            admission_abort_exec(call, why);
         else
             reply_error(call->reply, "%s", why);
         call->refused = true;
@@ -684,7 +365,7 @@ static enum dispatch_result run_locked(struct call *call, size_t keys)
     if (__builtin_expect(busy_any(), 0) && call->entry->command->flags & CMD_ALL_SLOTS &&
         waits_for_scripts(session))
         return meet_busy(call);
-    if (must_wait(session, call->entry) || (call->slot && transit_any() && transit_blocks(call)))
+    if (admission_must_wait(session, call->entry) || (call->slot && transit_any() && transit_blocks(call)))
         return DISPATCH_RETRY;
     if (session->transaction && !(call->entry->command->flags & CMD_IN_MULTI)) {
         transaction_add(session, call->entry, call->argv, call->argc);
@@ -756,7 +437,7 @@ enum dispatch_result dispatch_run(struct executor *executor, struct request *req
     session->reply.begun = false;
     executor->client_unsent = reply_size(&session->reply);
     evict_before_command(executor);
-    if (!is_acceptable(request, session)) {
+    if (!admission_is_acceptable(request, session)) {
         call.refused = true;
     } else if (!call.slot) {
         result = run_locked(&call, 0);

@@ -16,6 +16,8 @@ bool session_needs_password(const struct session *session);
 void dispatch_call(struct call *call);
 /* The same for a waiter whose command is tried again: it has been counted. */
 void dispatch_try_again(struct call *call);
+/* What the command has changed goes to the journal; within a transaction it is gathered. */
+void dispatch_journal(struct call *call);
 /* Journals what was gathered, as one unit. */
 void dispatch_flush_effects(struct executor *executor, struct session *session);
 
