@@ -108,6 +108,30 @@ static bool has_group(struct call *call, const struct key *key, const struct rea
     return false;
 }
 
+/* The same for who has waited for entries: not only the group may be gone meanwhile. */
+static bool still_has_group(
+    struct call *call, int at, struct key *key, const struct read_args *args)
+{
+    if (!key_read(call, at, key) || key->entry->type != TYPE_STREAM)
+        reply_error(call->reply, "UNBLOCKED the stream key no longer exists");
+    else if (!stream_group_find(stream_of(key), args->group))
+        reply_error(call->reply,
+            "NOGROUP the consumer group this client was blocked on no longer exists");
+    else
+        return true;
+    return false;
+}
+
+/* The stream argv[at], with its group where one is asked for; false: the error has been written. */
+static bool find_stream(struct call *call, int at, struct key *key, const struct read_args *args)
+{
+    bool wrong;
+    if (call->waiter && args->group.data)
+        return still_has_group(call, at, key, args);
+    key_read_type(call, at, TYPE_STREAM, key, &wrong);
+    return !wrong && (!args->group.data || has_group(call, key, args));
+}
+
 /* One ID, or $ or > in its place. */
 static bool parse_after(struct call *call, int at, const struct key *key,
     const struct read_args *args, struct stream_id *id)
@@ -139,9 +163,7 @@ static bool parse_ids(struct call *call, struct read_args *args)
     args->after = memory_alloc((size_t)args->streams * sizeof(*args->after));
     for (int i = 0; i < args->streams; i++) {
         struct key key;
-        bool wrong;
-        key_read_type(call, args->first + i, TYPE_STREAM, &key, &wrong);
-        if (wrong || (args->group.data && !has_group(call, &key, args)) ||
+        if (!find_stream(call, args->first + i, &key, args) ||
             !parse_after(call, args->first + args->streams + i, &key, args, &args->after[i]))
             return false;
     }
