@@ -31,6 +31,7 @@ static void set_and_get_by_redirects(struct cluster *cluster)
     for (int i = 0; i < cluster->count; i++)
         ports[i] = node_port(cluster->nodes[i]);
     struct router *router = router_open(ports, cluster->count);
+    router_set_timeout(router, 10000);
     int redirects = 0;
     for (int i = 0; i < 2 * KEYS; i++) {
         char key[32], value[32];
