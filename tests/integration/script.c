@@ -104,12 +104,16 @@ static bool waits(struct node *node, struct client *probe)
 Test(script, those_who_wait_get_their_turn)
 {
     struct node *node = node_start("io-threads 2\nbusy-reply-threshold 60000\n");
-    struct client *busy = begin(node,
-        "for i=1,200000000 do if i==200000000 then redis.call('set',KEYS[1],'end') end end "
-        "return 'through'",
-        "key");
-    struct client *probe = client_open(node_port(node)), *waiting[CONNECTIONS];
-    wait_until(20000, waits(node, probe));
+    struct client *busy, *probe = client_open(node_port(node)), *waiting[CONNECTIONS];
+    /* Long enough for a probe that came too early and one more. */
+    const char *script = scratch_printf("local n = %d for i = 1, n do if i == n then "
+                                        "redis.call('set', KEYS[1], 'end') end end return 'through'",
+        (int)(200000000 * test_slowness()));
+    int tries = 0;
+    while (busy = begin(node, script, "key"), !waits(node, probe)) {
+        check_reply(busy, "through");
+        cr_assert_lt(++tries, 5, "no probe had to wait for the script");
+    }
     for (int i = 0; i < CONNECTIONS; i++) {
         waiting[i] = client_open(node_port(node));
         client_set_timeout(waiting[i], 60000);
