@@ -528,7 +528,9 @@ static void redirect(struct block_waiter *waiter)
     if (ends) {
         struct route route = { .slot = waiter->slots[0], .flags = CMD_WRITE };
         session->executor = waiter->home;
-        waiter->outcome = BLOCK_SERVED;
+        /* The slots of a primary that steps down say so a moment before the node's role does. */
+        bool steps_down = waiter->as_primary && waiter->slots[0]->serving == SLOT_REPLICA;
+        waiter->outcome = steps_down && !down ? BLOCK_CHANGED : BLOCK_SERVED;
         session->reply.bytes.len = 0;
         if (down)
             reply_error(&session->reply, "CLUSTERDOWN The cluster is down");
