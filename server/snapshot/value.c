@@ -1,10 +1,17 @@
 #include "server/snapshot/value.h"
 
 #include "common/number.h"
+#include "server/type/listpack.h"
 #include "server/clock.h"
 #include "server/config.h"
 #include "server/store/access.h"
 #include <stdlib.h>
+
+bool value_read_listpack(struct rdb_reader *reader, struct bytes *bytes, struct error *error)
+{
+    return rdb_read_string(reader, bytes, error) &&
+           (listpack_is_valid(*bytes) || error_set(error, "a damaged listpack"));
+}
 
 static void write_string(struct rdb_writer *writer, const struct entry *entry)
 {

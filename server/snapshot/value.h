@@ -18,6 +18,9 @@ struct value_form {
     struct entry *(*read)(struct rdb_reader *reader, const struct rdb_key *key, struct error *error);
 };
 
+/* For forms: a string that is a valid listpack. The bytes are good until the next read. */
+bool value_read_listpack(struct rdb_reader *reader, struct bytes *bytes, struct error *error);
+
 /* Tables end with a row whose `read` is NULL. */
 extern const struct value_form string_forms[];
 extern const struct value_form hash_forms[];

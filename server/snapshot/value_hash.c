@@ -130,12 +130,8 @@ static struct entry *read_packed(
     struct rdb_reader *reader, const struct rdb_key *key, struct error *error)
 {
     struct bytes bytes;
-    if (!rdb_read_string(reader, &bytes, error))
+    if (!value_read_listpack(reader, &bytes, error))
         return NULL;
-    if (!listpack_is_valid(bytes)) {
-        error_set(error, "a damaged listpack");
-        return NULL;
-    }
     return take_packed(listpack_from(bytes), 0, SIZE_MAX, key, error);
 }
 

@@ -81,12 +81,8 @@ static struct entry *read_listpack(
     struct rdb_reader *reader, const struct rdb_key *key, struct error *error)
 {
     struct bytes bytes;
-    if (!rdb_read_string(reader, &bytes, error))
+    if (!value_read_listpack(reader, &bytes, error))
         return NULL;
-    if (!listpack_is_valid(bytes)) {
-        error_set(error, "a damaged listpack");
-        return NULL;
-    }
     const struct listpack *pack = (const struct listpack *)bytes.data;
     if (listpack_count(pack) == 0) {
         error_set(error, "a set without members");

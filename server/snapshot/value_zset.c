@@ -168,12 +168,8 @@ static struct entry *read_pack(
     struct rdb_reader *reader, const struct rdb_key *key, struct error *error)
 {
     struct bytes bytes;
-    if (!rdb_read_string(reader, &bytes, error))
+    if (!value_read_listpack(reader, &bytes, error))
         return NULL;
-    if (!listpack_is_valid(bytes)) {
-        error_set(error, "a damaged listpack");
-        return NULL;
-    }
     return entry_of_pack(listpack_from(bytes), key, error);
 }
 
