@@ -17,7 +17,6 @@
 #include <stdlib.h>
 
 enum {
-    ARGV_FIRST = 8,   /* arguments that a reader has room for at first */
     ARGV_KEEP = 1024, /* and at most from one request to the next */
     UNAUTHENTICATED_ARGS_MAX = 10,
     NO_BULK = -1,
@@ -168,7 +167,7 @@ static enum resp_status read_bulk_length(struct resp_reader *reader, const char 
 /* Room follows the arguments that are really there, not the number that was announced. */
 static void grow_argv(struct resp_reader *reader)
 {
-    reader->capacity = reader->capacity != 0 ? reader->capacity * 2 : ARGV_FIRST;
+    reader->capacity = reader->capacity != 0 ? reader->capacity * 2 : RESP_ARGV_FIRST;
     reader->argv = memory_resize(reader->argv, reader->capacity * sizeof(reader->argv[0]));
 }
 

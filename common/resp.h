@@ -10,6 +10,7 @@ enum {
     RESP_INLINE_MAX = 64 * 1024, /* bytes of a line before its end */
     RESP_ARGS_MAX = INT32_MAX,   /* arguments of one request; 10 before authentication */
     RESP_BULK_MAX_UNAUTHENTICATED = 16 * 1024,
+    RESP_ARGV_FIRST = 8, /* arguments that a reader has room for when it has read any */
 };
 
 enum resp_status {

@@ -67,8 +67,9 @@ void dispatch_prepare(
 {
     request->entry = look_up(request, before);
     request->slot = NULL;
+    request->hash = 0;
     request->first_key = 0;
-    request->repeats = false;
+    request->repeats = request->has_member = false;
     request->database = request->session->database;
     if (!request->entry || !request->entry->command->keys)
         return;

@@ -35,7 +35,7 @@
 
 enum {
     WINDOW = 32,     /* requests under way at once */
-    WINDOW_ARGS = 8, /* requests with more arguments run alone */
+    WINDOW_ARGS = RESP_ARGV_FIRST, /* requests with more arguments run alone */
     TICK_MS = 100,
 };
 
@@ -117,39 +117,37 @@ static void run_window(struct worker *worker, struct window *window)
     window->count = 0;
 }
 
-/* What the reader has just read, from start to `parsed`. */
-static struct request request_of(struct connection *connection, const char *start)
+/* Makes a request of what the reader has just read, from start to `parsed`. */
+static void make_request(
+    struct request *request, struct connection *connection, const char *start)
 {
     struct resp_reader *reader = &connection->reader;
-    struct request request = {
-        .session = &connection->session, .argv = reader->argv, .argc = (int)reader->argc
-    };
-    if (*start == '*')
-        request.raw =
-            (struct bytes){ start, (size_t)(connection->input.data + connection->parsed - start) };
-    return request;
+    const char *end = connection->input.data + connection->parsed;
+    request->session = &connection->session;
+    request->argv = reader->argv;
+    request->argc = (int)reader->argc;
+    request->raw = *start == '*' ? (struct bytes){ start, (size_t)(end - start) } : (struct bytes){ 0 };
 }
 
 static void add_request(
     struct worker *worker, struct window *window, struct connection *connection, const char *start)
 {
     struct resp_reader *reader = &connection->reader;
-    struct request request = request_of(connection, start);
-    if (request.raw.len > 0 && reader->argc <= WINDOW_ARGS) {
-        struct bytes *args = window->args[window->count];
-        memcpy(args, reader->argv, reader->argc * sizeof(*args));
-        request.argv = args;
+    size_t at = window->count;
+    struct request *request = &window->requests[at];
+    make_request(request, connection, start);
+    if (request->raw.len > 0 && reader->argc <= WINDOW_ARGS) {
+        memcpy(window->args[at], reader->argv, sizeof(window->args[at])); /* all: it is faster */
+        request->argv = window->args[at];
     }
-    size_t count = window->count;
-    dispatch_prepare(
-        worker->executor, &request, count > 0 ? &window->requests[count - 1] : NULL);
-    window->ends[window->count] = connection->parsed;
-    window->requests[window->count++] = request;
+    dispatch_prepare(worker->executor, request, at > 0 ? request - 1 : NULL);
+    window->ends[at] = connection->parsed;
+    window->count++;
     /* The arguments of the others lie in the reader, and only until it reads on. Before a password
      * is given each request runs at once: what may follow depends on whether it was the right one.
      */
-    if (window->count == WINDOW || request.argv == reader->argv ||
-        session_needs_password(request.session))
+    if (window->count == WINDOW || request->argv == reader->argv ||
+        session_needs_password(request->session))
         run_window(worker, window);
 }
 
@@ -302,7 +300,8 @@ static void serve(struct worker *worker, struct connection *connection)
             connection->consumed = connection->parsed;
             continue;
         }
-        struct request request = request_of(connection, start);
+        struct request request;
+        make_request(&request, connection, start);
         dispatch_prepare(worker->executor, &request, NULL);
         turn_begin(worker->executor->turn);
         run_request(worker, &request, connection->parsed);
@@ -485,9 +484,10 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     if (turn_is_held(worker->executor->turn))
         return; /* in the midst of a script that has written: what follows may stop all turns */
     periodic_run(worker->executor, worker->number, net.workers);
-    if (net.workers > 1)
-        patience_tick(&worker->patience, atomic_load(&worker->load),
-            atomic_load(&worker->executor->counters.reads));
+    patience_tick(&worker->patience,
+        (struct patience_load){ .workers = net.workers,
+            .connections = atomic_load(&worker->load),
+            .reads = atomic_load(&worker->executor->counters.reads) });
     if (now / 1000 != worker->last_second) {
         worker->last_second = now / 1000;
         close_idle(worker, now);
@@ -610,7 +610,10 @@ static void *run(void *arg)
     thread_enter(worker->number > 0 ? "worker" : NULL, THREAD_SERVER); /* the first is the process */
     while (!atomic_load_explicit(&stopping, memory_order_relaxed)) {
         event_base_loop(worker->base, EVLOOP_ONCE);
+        size_t found = worker->ready.count;
         run_turn(worker);
+        if (worker->flush.count == 0)
+            patience_rest(&worker->patience, found);
     }
     return NULL;
 }
