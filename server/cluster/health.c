@@ -55,7 +55,7 @@ void health_check(struct cluster *cluster)
     cluster->check_health = false;
     unsigned reachable = count_reachable(cluster);
     bool has_majority = reachable >= health->size / 2 + 1;
-    if (!has_majority)
+    if (!has_majority && health->size > 0) /* without any there is nobody to have been cut off from */
         health->minority_since = cluster->now;
     bool ok = has_majority && (!cluster->config.require_full_coverage || is_covered(cluster));
     if (ok == health->ok || (ok && must_wait(cluster)))

@@ -185,6 +185,25 @@ Test(cluster_state, an_isolated_primary_stops_within_the_timeout)
     sim_free(sim);
 }
 
+static bool is_ok(struct sim *sim, void *context)
+{
+    (void)context;
+    return cluster_is_ok(sim_cluster(sim, 0));
+}
+
+Test(cluster_state, a_new_node_is_ok_as_soon_as_it_has_all_slots)
+{
+    struct sim *sim = sim_create(&(struct sim_options){
+        .seed = 1, .nodes = 1, .primaries = 1, .node_timeout = TIMEOUT, .delay_max = 2 });
+    sim_run(sim, 3 * TIMEOUT);
+    struct cluster_range all = { 0, SLOT_COUNT - 1 };
+    struct error error;
+    cr_assert(cluster_add_slots(sim_cluster(sim, 0), &all, 1, sim_now(sim), &error));
+    sim_drain(sim, 0);
+    cr_assert(sim_run_until(sim, is_ok, NULL, 500), "it waits for others, and there are none");
+    sim_free(sim);
+}
+
 Test(cluster_state, a_minority_marks_nobody_as_failed)
 {
     struct sim *sim = sim_small(6, 3, 5);
