@@ -185,6 +185,8 @@ static void find_not_served(const struct model *model, struct check *check)
             const struct model_node *heir = model->nodes[replica];
             repair_with(finding, "slotctl -h %s -p %u failover %s --force", heir->address.ip,
                 heir->address.port, heir->id.text);
+        } else {
+            repair_with(finding, "bring %s back: no other node has its keys", name);
         }
     }
 }

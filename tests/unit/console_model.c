@@ -1,5 +1,6 @@
 /* The model, fed with what nodes would say: no sockets, and the time is a number. */
 #include "console/model/build.h"
+#include "console/operation/check.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
 
@@ -259,6 +260,11 @@ Test(console_model, no_replica_is_said)
     merge();
     cr_assert_str_eq(
         model->verdict.text, "slots 5461-10922 not served: 7002 down 12 s, no replica");
+    struct check check = { 0 };
+    check_build(model, &check);
+    cr_assert_eq(check.findings[0].kind, CHECK_NOT_SERVED);
+    cr_assert_str_eq(check.findings[0].repair, "bring 7002 back: no other node has its keys");
+    check_free(&check);
 }
 
 Test(console_model, open_slots)
