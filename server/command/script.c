@@ -35,7 +35,7 @@ static void eval_sha(struct call *call, const char *sha, struct bytes body, bool
 static void eval_with(struct call *call, bool read_only)
 {
     char sha[SHA1_HEX + 1];
-    sha1_hex(call->argv[1], sha);
+    sha1_hex_again(call->argv[1], sha);
     eval_sha(call, sha, call->argv[1], read_only);
 }
 

@@ -313,3 +313,19 @@ Test(registry, loading_has_an_end)
     cr_expect_null(library_create(BYTES("#!lua name=a\nwhile true do end"), 50, false, &error));
     cr_expect(strstr(error.text, "FUNCTION LOAD timeout"));
 }
+
+/* Lengths up to, at and beyond what is remembered; texts that take each other's place. */
+Test(script, a_digest_asked_for_again_is_the_same)
+{
+    static char text[1100];
+    char hex[SHA1_HEX + 1], again[SHA1_HEX + 1];
+    for (int round = 0; round < 4; round++) {
+        memset(text, 'a' + round / 2, sizeof(text));
+        for (size_t len = 0; len < sizeof(text); len += len < 20 || len > 990 ? 1 : 97) {
+            struct bytes view = { text, len };
+            sha1_hex(view, hex);
+            sha1_hex_again(view, again);
+            cr_assert_str_eq(again, hex, "%zu bytes", len);
+        }
+    }
+}
