@@ -9,7 +9,7 @@ enum { SHA1_HEX = 40 };
 /* The digest in 40 lower-case digits, with a zero behind them. */
 void sha1_hex(struct bytes data, char hex[SHA1_HEX + 1]);
 /* The same, faster for a text that this thread has lately asked for: EVAL sends its script each time,
- * and to compare it costs a tenth of the digest. */
+ * and to compare it costs far less than the digest. */
 void sha1_hex_again(struct bytes data, char hex[SHA1_HEX + 1]);
 
 #endif
