@@ -111,17 +111,11 @@ static enum resp_status read_length(struct resp_reader *reader, const char *data
 static enum resp_status read_array_length(struct resp_reader *reader, const char *data, size_t len)
 {
     int64_t count = 0;
-    bool valid = true;
-    const char *next = read_short_length(data, data + len, '*', &count);
-    if (next != NULL) {
-        reader->pos = (size_t)(next - data);
-        reader->scanned = 0;
-    } else {
-        enum resp_status status =
-            read_length(reader, data, len, "too big mbulk count string", &count, &valid);
-        if (status != RESP_OK)
-            return status;
-    }
+    bool valid;
+    enum resp_status status =
+        read_length(reader, data, len, "too big mbulk count string", &count, &valid);
+    if (status != RESP_OK)
+        return status;
     if (!valid || count > RESP_ARGS_MAX)
         return refuse(reader, "invalid multibulk length");
     if (count > UNAUTHENTICATED_ARGS_MAX && is_bounded(reader))
@@ -235,9 +229,34 @@ static enum resp_status read_array(
     return RESP_OK;
 }
 
+/* The request that nearly all are: it is here as a whole, with short lengths and room for its
+ * arguments. False: it is another one, and nothing has been done. */
+static bool read_at_once(struct resp_reader *reader, const char *data, size_t len, size_t *consumed)
+{
+    const char *end = data + len;
+    int64_t max = reader->bulk_max != 0 ? reader->bulk_max : bulk_max_default, count, bulk_len;
+    const char *p = read_short_length(data, end, '*', &count);
+    if (p == NULL || count > (int64_t)reader->capacity)
+        return false;
+    struct bytes *arg = reader->argv;
+    for (const struct bytes *last = arg + count; arg < last; arg++) {
+        p = read_short_length(p, end, '$', &bulk_len);
+        if (p == NULL || bulk_len > max || end - p < bulk_len + 2)
+            return false;
+        *arg = (struct bytes){ p, (size_t)bulk_len };
+        p += bulk_len + 2;
+    }
+    reader->argc = (size_t)count;
+    *consumed = (size_t)(p - data);
+    return true;
+}
+
 enum resp_status resp_read(
     struct resp_reader *reader, const char *data, size_t len, size_t *consumed)
 {
+    if (reader->expect == 0 && reader->scanned == 0 && reader->capacity <= ARGV_KEEP &&
+        !is_bounded(reader) && read_at_once(reader, data, len, consumed))
+        return RESP_OK;
     *consumed = 0;
     if (len == 0)
         return RESP_MORE;
