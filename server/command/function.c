@@ -333,8 +333,8 @@ static void function_kill(struct call *call)
 /* ---- The table ---- */
 
 #define FCALL_KEYS(access, text)                                                                   \
-    KEYS({ KEY_BEGIN_INDEX, access, 2, NULL, KEY_FIND_KEYNUM, 0, 1, 0, 0, 1,                       \
-        "We cannot tell how the keys will be used so we assume the worst, " text })
+    KEYS(COUNTED_KEYS_NOTED(                                                                       \
+        2, access, "We cannot tell how the keys will be used so we assume the worst, " text))
 
 static const struct command_arg flush_modes[] = { TOKEN("async", "ASYNC"), TOKEN("sync", "SYNC"),
     { 0 } };

@@ -189,26 +189,23 @@ static const struct command_arg ends[] = { TOKEN("left", "LEFT"), TOKEN("right",
                 { "6.0.0", "`timeout` is interpreted as a double instead of an integer." })        \
     }
 
-#define COUNTED_KEYS(index)                                                                        \
-    KEYS({ KEY_BEGIN_INDEX, KEY_RW | KEY_ACCESS | KEY_DELETE, index, NULL, KEY_FIND_KEYNUM, 0, 1,  \
-        0, 0, 1, NULL })
-
 const struct command list_pop_commands[] = {
-    { "blmpop", blmpop, -5, CMD_WRITE | CMD_BLOCKING | CMD_MOVABLE_KEYS, COUNTED_KEYS(2),
-        .group = "list", .since = "7.0.0", .complexity = "O(N + M), N keys, M elements returned",
+    { "blmpop", blmpop, -5, CMD_WRITE | CMD_BLOCKING | CMD_MOVABLE_KEYS,
+        KEYS(COUNTED_KEYS(2, KEY_RW | KEY_ACCESS | KEY_DELETE)), .group = "list", .since = "7.0.0",
+        .complexity = "O(N + M), N keys, M elements returned",
         .summary = "Takes elements out of the first of several lists that has some, or waits",
-        .args =
-            ARGS(ARG("timeout", ARG_DOUBLE), ARG("numkeys", ARG_INTEGER), ARG_MANY("key", ARG_KEY),
-                CHOICE("where", 0, ends), OPTION("count", ARG_INTEGER, "COUNT", NULL)) },
+        .args = ARGS(ARG("timeout", ARG_DOUBLE), COUNTED_KEY_ARGS, CHOICE("where", 0, ends),
+            OPTION("count", ARG_INTEGER, "COUNT", NULL)) },
     BLOCKING_POP_ROW("blpop", blpop,
         "Takes the first element out of the first of several lists that has one, or waits"),
     BLOCKING_POP_ROW("brpop", brpop,
         "Takes the last element out of the first of several lists that has one, or waits"),
-    { "lmpop", lmpop, -4, CMD_WRITE | CMD_MOVABLE_KEYS, COUNTED_KEYS(1), .group = "list",
-        .since = "7.0.0", .complexity = "O(N + M), N keys, M elements returned",
+    { "lmpop", lmpop, -4, CMD_WRITE | CMD_MOVABLE_KEYS,
+        KEYS(COUNTED_KEYS(1, KEY_RW | KEY_ACCESS | KEY_DELETE)), .group = "list", .since = "7.0.0",
+        .complexity = "O(N + M), N keys, M elements returned",
         .summary = "Takes elements out of the first of several lists that has some",
-        .args = ARGS(ARG("numkeys", ARG_INTEGER), ARG_MANY("key", ARG_KEY),
-            CHOICE("where", 0, ends), OPTION("count", ARG_INTEGER, "COUNT", NULL)) },
+        .args = ARGS(COUNTED_KEY_ARGS, CHOICE("where", 0, ends),
+            OPTION("count", ARG_INTEGER, "COUNT", NULL)) },
     POP_ROW("lpop", lpop, "Takes the first elements out of a list"),
     POP_ROW("rpop", rpop, "Takes the last elements out of a list"), { 0 }
 };

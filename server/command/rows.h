@@ -12,12 +12,17 @@
     { KEY_BEGIN_INDEX, access, index, NULL, KEY_FIND_RANGE, last, 1, 0, 0, 0, NULL }
 #define ONE_KEY(access) KEYS_AT(1, access, 0)
 #define ALL_KEYS(access) KEYS_AT(1, access, -1)
+/* As many keys as the argument before them, at a place, says. */
+#define COUNTED_KEYS_NOTED(index, access, notes) \
+    { KEY_BEGIN_INDEX, access, index, NULL, KEY_FIND_KEYNUM, 0, 1, 0, 0, 1, notes }
+#define COUNTED_KEYS(index, access) COUNTED_KEYS_NOTED(index, access, NULL)
 
 #define ARGS(...) (const struct command_arg[]) { __VA_ARGS__, { 0 } }
 #define ARG(name, type) { name, type, 0, NULL, 0, NULL, NULL }
 #define KEY_ARG ARG("key", ARG_KEY)
 #define TOKEN(name, token) { name, ARG_PURE_TOKEN, 0, token, 0, NULL, NULL }
 #define ARG_MANY(name, type) { name, type, ARG_MULTIPLE, NULL, 0, NULL, NULL }
+#define COUNTED_KEY_ARGS ARG("numkeys", ARG_INTEGER), ARG_MANY("key", ARG_KEY)
 /* One behind a word. */
 #define WITH(name, type, token) { name, type, 0, token, 0, NULL, NULL }
 #define CHOICE(name, flags, choices) { name, ARG_ONEOF, flags, NULL, 0, NULL, choices }

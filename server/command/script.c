@@ -179,12 +179,6 @@ void script_info_init(void)
 
 /* ---- The table ---- */
 
-#define SCRIPT_KEYS(access)                                                                        \
-    {                                                                                              \
-        KEY_BEGIN_INDEX, access, 2, NULL, KEY_FIND_KEYNUM, 0, 1, 0, 0, 1,                          \
-            "We cannot tell how the keys will be used so we assume the worst, RW and UPDATE"       \
-    }
-
 static const struct command_arg debug_modes[] = { TOKEN("yes", "YES"), TOKEN("sync", "SYNC"),
     TOKEN("no", "NO"), { 0 } };
 static const struct command_arg flush_modes[] = { TOKEN("async", "ASYNC"), TOKEN("sync", "SYNC"),
@@ -230,22 +224,20 @@ enum {
 };
 
 const struct command script_commands[] = {
-    { "eval", eval, -3, EVAL_FLAGS, KEYS(SCRIPT_KEYS(KEY_RW | KEY_ACCESS | KEY_UPDATE)),
+    { "eval", eval, -3, EVAL_FLAGS,
+        KEYS(COUNTED_KEYS_NOTED(2, KEY_RW | KEY_ACCESS | KEY_UPDATE,
+            "We cannot tell how the keys will be used so we assume the worst, RW and UPDATE")),
         .group = "scripting", .since = "2.6.0", .complexity = "Depends on the script",
         .summary = "Runs a script in Lua", .args = EVAL_ARGS("script") },
-    { "evalsha", evalsha, -3, EVAL_FLAGS,
-        KEYS({ KEY_BEGIN_INDEX, KEY_RW | KEY_ACCESS | KEY_UPDATE, 2, NULL, KEY_FIND_KEYNUM, 0, 1, 0,
-            0, 1, NULL }),
+    { "evalsha", evalsha, -3, EVAL_FLAGS, KEYS(COUNTED_KEYS(2, KEY_RW | KEY_ACCESS | KEY_UPDATE)),
         .group = "scripting", .since = "2.6.0", .complexity = "Depends on the script",
         .summary = "Runs a script of the cache by its SHA", .args = EVAL_ARGS("sha1") },
     { "eval_ro", eval_ro, -3, EVAL_RO_FLAGS,
-        KEYS({ KEY_BEGIN_INDEX, KEY_RO | KEY_ACCESS, 2, NULL, KEY_FIND_KEYNUM, 0, 1, 0, 0, 1,
-            "We cannot tell how the keys will be used so we assume the worst, RO and ACCESS" }),
+        KEYS(COUNTED_KEYS_NOTED(2, KEY_RO | KEY_ACCESS,
+            "We cannot tell how the keys will be used so we assume the worst, RO and ACCESS")),
         .group = "scripting", .since = "7.0.0", .complexity = "Depends on the script",
         .summary = "Runs a script that only reads", .args = EVAL_ARGS("script") },
-    { "evalsha_ro", evalsha_ro, -3, EVAL_RO_FLAGS,
-        KEYS({ KEY_BEGIN_INDEX, KEY_RO | KEY_ACCESS, 2, NULL, KEY_FIND_KEYNUM, 0, 1, 0, 0, 1,
-            NULL }),
+    { "evalsha_ro", evalsha_ro, -3, EVAL_RO_FLAGS, KEYS(COUNTED_KEYS(2, KEY_RO | KEY_ACCESS)),
         .group = "scripting", .since = "7.0.0", .complexity = "Depends on the script",
         .summary = "Runs a script of the cache, by its SHA, that only reads",
         .args = EVAL_ARGS("sha1") },

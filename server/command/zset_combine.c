@@ -344,73 +344,59 @@ static void zintercard(struct call *call)
 
 /* ---- The table ---- */
 
+static const struct key_spec counted_keys[] = { COUNTED_KEYS(1, KEY_RO | KEY_ACCESS), { 0 } };
+static const struct key_spec store_keys[] = { ONE_KEY(KEY_OW | KEY_UPDATE),
+    COUNTED_KEYS(2, KEY_RO | KEY_ACCESS), { 0 } };
+
 static const struct command_arg aggregate_args[] = { TOKEN("sum", "SUM"), TOKEN("min", "MIN"),
     TOKEN("max", "MAX"), { 0 } };
 
+#define STORE_ARGS                                                                                 \
+    ARG("destination", ARG_KEY), ARG("numkeys", ARG_INTEGER),                                      \
+    {                                                                                              \
+        "key", ARG_KEY, ARG_MULTIPLE, NULL, 1, NULL, NULL                                          \
+    }
+#define WEIGHING_ARGS                                                                              \
+    { "weight", ARG_INTEGER, ARG_OPTIONAL | ARG_MULTIPLE, "WEIGHTS", 0, NULL, NULL },              \
+    {                                                                                              \
+        "aggregate", ARG_ONEOF, ARG_OPTIONAL, "AGGREGATE", 0, NULL, aggregate_args                 \
+    }
+
+static const struct command_arg combine_args[] = { COUNTED_KEY_ARGS, WEIGHING_ARGS,
+    OPTION("withscores", ARG_PURE_TOKEN, "WITHSCORES", NULL), { 0 } };
+static const struct command_arg store_args[] = { STORE_ARGS, WEIGHING_ARGS, { 0 } };
+
 const struct command zset_combine_commands[] = {
-    { "zdiff", zdiff, -3, CMD_READONLY | CMD_MOVABLE_KEYS,
-        KEYS({ KEY_BEGIN_INDEX, KEY_RO | KEY_ACCESS, 1, NULL, KEY_FIND_KEYNUM, 0, 1, 0, 0, 1,
-            NULL }),
-        .group = "sorted-set", .since = "6.2.0",
-        .complexity = "O(N+M*log(M)), N members in all inputs, M in the result",
+    { "zdiff", zdiff, -3, CMD_READONLY | CMD_MOVABLE_KEYS, counted_keys, .group = "sorted-set",
+        .since = "6.2.0", .complexity = "O(N+M*log(M)), N members in all inputs, M in the result",
         .summary = "Returns the members of a sorted set that no other one has",
-        .args = ARGS(ARG("numkeys", ARG_INTEGER), ARG_MANY("key", ARG_KEY),
-            OPTION("withscores", ARG_PURE_TOKEN, "WITHSCORES", NULL)) },
-    { "zdiffstore", zdiffstore, -4, CMD_WRITE | CMD_DENYOOM | CMD_MOVABLE_KEYS,
-        KEYS(ONE_KEY(KEY_OW | KEY_UPDATE), { KEY_BEGIN_INDEX, KEY_RO | KEY_ACCESS, 2, NULL,
-                                               KEY_FIND_KEYNUM, 0, 1, 0, 0, 1, NULL }),
+        .args = ARGS(COUNTED_KEY_ARGS, OPTION("withscores", ARG_PURE_TOKEN, "WITHSCORES", NULL)) },
+    { "zdiffstore", zdiffstore, -4, CMD_WRITE | CMD_DENYOOM | CMD_MOVABLE_KEYS, store_keys,
         .group = "sorted-set", .since = "6.2.0",
         .complexity = "O(N+M*log(M)), N members in all inputs, M in the result",
         .summary = "Stores the members of a sorted set that no other one has",
-        .args = ARGS({ "destination", ARG_KEY, 0, NULL, 0, NULL, NULL },
-            ARG("numkeys", ARG_INTEGER), { "key", ARG_KEY, ARG_MULTIPLE, NULL, 1, NULL, NULL }) },
-    { "zinter", zinter, -3, CMD_READONLY | CMD_MOVABLE_KEYS,
-        KEYS({ KEY_BEGIN_INDEX, KEY_RO | KEY_ACCESS, 1, NULL, KEY_FIND_KEYNUM, 0, 1, 0, 0, 1,
-            NULL }),
-        .group = "sorted-set", .since = "6.2.0",
+        .args = ARGS(STORE_ARGS) },
+    { "zinter", zinter, -3, CMD_READONLY | CMD_MOVABLE_KEYS, counted_keys, .group = "sorted-set",
+        .since = "6.2.0",
         .complexity = "O(N*K+M*log(M)), N members in the smallest of K inputs, M in the result",
         .summary = "Returns the members that all of several sorted sets have",
-        .args = ARGS(ARG("numkeys", ARG_INTEGER), ARG_MANY("key", ARG_KEY),
-            { "weight", ARG_INTEGER, ARG_OPTIONAL | ARG_MULTIPLE, "WEIGHTS", 0, NULL, NULL },
-            { "aggregate", ARG_ONEOF, ARG_OPTIONAL, "AGGREGATE", 0, NULL, aggregate_args },
-            OPTION("withscores", ARG_PURE_TOKEN, "WITHSCORES", NULL)) },
-    { "zintercard", zintercard, -3, CMD_READONLY | CMD_MOVABLE_KEYS,
-        KEYS({ KEY_BEGIN_INDEX, KEY_RO | KEY_ACCESS, 1, NULL, KEY_FIND_KEYNUM, 0, 1, 0, 0, 1,
-            NULL }),
+        .args = combine_args },
+    { "zintercard", zintercard, -3, CMD_READONLY | CMD_MOVABLE_KEYS, counted_keys,
         .group = "sorted-set", .since = "7.0.0",
         .complexity = "O(N*K), N members in the smallest of K inputs",
         .summary = "Counts the members that all of several sorted sets have",
-        .args = ARGS(ARG("numkeys", ARG_INTEGER), ARG_MANY("key", ARG_KEY),
-            OPTION("limit", ARG_INTEGER, "LIMIT", NULL)) },
-    { "zinterstore", zinterstore, -4, CMD_WRITE | CMD_DENYOOM | CMD_MOVABLE_KEYS,
-        KEYS(ONE_KEY(KEY_OW | KEY_UPDATE), { KEY_BEGIN_INDEX, KEY_RO | KEY_ACCESS, 2, NULL,
-                                               KEY_FIND_KEYNUM, 0, 1, 0, 0, 1, NULL }),
+        .args = ARGS(COUNTED_KEY_ARGS, OPTION("limit", ARG_INTEGER, "LIMIT", NULL)) },
+    { "zinterstore", zinterstore, -4, CMD_WRITE | CMD_DENYOOM | CMD_MOVABLE_KEYS, store_keys,
         .group = "sorted-set", .since = "2.0.0",
         .complexity = "O(N*K+M*log(M)), N members in the smallest of K inputs, M in the result",
-        .summary = "Stores the members that all of several sorted sets have",
-        .args = ARGS({ "destination", ARG_KEY, 0, NULL, 0, NULL, NULL },
-            ARG("numkeys", ARG_INTEGER), { "key", ARG_KEY, ARG_MULTIPLE, NULL, 1, NULL, NULL },
-            { "weight", ARG_INTEGER, ARG_OPTIONAL | ARG_MULTIPLE, "WEIGHTS", 0, NULL, NULL },
-            { "aggregate", ARG_ONEOF, ARG_OPTIONAL, "AGGREGATE", 0, NULL, aggregate_args }) },
-    { "zunion", zunion, -3, CMD_READONLY | CMD_MOVABLE_KEYS,
-        KEYS({ KEY_BEGIN_INDEX, KEY_RO | KEY_ACCESS, 1, NULL, KEY_FIND_KEYNUM, 0, 1, 0, 0, 1,
-            NULL }),
-        .group = "sorted-set", .since = "6.2.0",
-        .complexity = "O(N+M*log(M)), N members in all inputs, M in the result",
+        .summary = "Stores the members that all of several sorted sets have", .args = store_args },
+    { "zunion", zunion, -3, CMD_READONLY | CMD_MOVABLE_KEYS, counted_keys, .group = "sorted-set",
+        .since = "6.2.0", .complexity = "O(N+M*log(M)), N members in all inputs, M in the result",
         .summary = "Returns the members that any of several sorted sets has",
-        .args = ARGS(ARG("numkeys", ARG_INTEGER), ARG_MANY("key", ARG_KEY),
-            { "weight", ARG_INTEGER, ARG_OPTIONAL | ARG_MULTIPLE, "WEIGHTS", 0, NULL, NULL },
-            { "aggregate", ARG_ONEOF, ARG_OPTIONAL, "AGGREGATE", 0, NULL, aggregate_args },
-            OPTION("withscores", ARG_PURE_TOKEN, "WITHSCORES", NULL)) },
-    { "zunionstore", zunionstore, -4, CMD_WRITE | CMD_DENYOOM | CMD_MOVABLE_KEYS,
-        KEYS(ONE_KEY(KEY_OW | KEY_UPDATE), { KEY_BEGIN_INDEX, KEY_RO | KEY_ACCESS, 2, NULL,
-                                               KEY_FIND_KEYNUM, 0, 1, 0, 0, 1, NULL }),
+        .args = combine_args },
+    { "zunionstore", zunionstore, -4, CMD_WRITE | CMD_DENYOOM | CMD_MOVABLE_KEYS, store_keys,
         .group = "sorted-set", .since = "2.0.0",
         .complexity = "O(N+M*log(M)), N members in all inputs, M in the result",
-        .summary = "Stores the members that any of several sorted sets has",
-        .args = ARGS({ "destination", ARG_KEY, 0, NULL, 0, NULL, NULL },
-            ARG("numkeys", ARG_INTEGER), { "key", ARG_KEY, ARG_MULTIPLE, NULL, 1, NULL, NULL },
-            { "weight", ARG_INTEGER, ARG_OPTIONAL | ARG_MULTIPLE, "WEIGHTS", 0, NULL, NULL },
-            { "aggregate", ARG_ONEOF, ARG_OPTIONAL, "AGGREGATE", 0, NULL, aggregate_args }) },
+        .summary = "Stores the members that any of several sorted sets has", .args = store_args },
     { 0 }
 };

@@ -5,7 +5,6 @@
 #include "server/command/rows.h"
 #include "server/command/zset_key.h"
 
-
 enum pop_end { POP_MIN, POP_MAX };
 
 /* How the reply looks. */
@@ -193,52 +192,47 @@ static void bzmpop(struct call *call)
 
 /* ---- The table ---- */
 
+enum { TAKES = KEY_RW | KEY_ACCESS | KEY_DELETE };
+
 static const struct command_arg where_args[] = { TOKEN("min", "MIN"), TOKEN("max", "MAX"), { 0 } };
 
 const struct command zset_pop_commands[] = {
     { "bzmpop", bzmpop, -5, CMD_WRITE | CMD_BLOCKING | CMD_MOVABLE_KEYS,
-        KEYS({ KEY_BEGIN_INDEX, KEY_RW | KEY_ACCESS | KEY_DELETE, 2, NULL, KEY_FIND_KEYNUM, 0, 1, 0,
-            0, 1, NULL }),
-        .group = "sorted-set", .since = "7.0.0",
+        KEYS(COUNTED_KEYS(2, TAKES)), .group = "sorted-set", .since = "7.0.0",
         .complexity = "O(K+M*log(N)), K keys named, M members removed of N",
         .summary = "Removes and returns the lowest or highest members of the first sorted set that "
                    "has any, or waits for one",
-        .args =
-            ARGS(ARG("timeout", ARG_DOUBLE), ARG("numkeys", ARG_INTEGER), ARG_MANY("key", ARG_KEY),
-                CHOICE("where", 0, where_args), OPTION("count", ARG_INTEGER, "COUNT", NULL)) },
+        .args = ARGS(ARG("timeout", ARG_DOUBLE), COUNTED_KEY_ARGS, CHOICE("where", 0, where_args),
+            OPTION("count", ARG_INTEGER, "COUNT", NULL)) },
     { "bzpopmax", bzpopmax, -3, CMD_WRITE | CMD_NOSCRIPT | CMD_BLOCKING | CMD_FAST,
-        KEYS(KEYS_AT(1, KEY_RW | KEY_ACCESS | KEY_DELETE, -2)), .group = "sorted-set",
-        .since = "5.0.0", .complexity = "O(K+log(N)), K keys named, N members",
+        KEYS(KEYS_AT(1, TAKES, -2)), .group = "sorted-set", .since = "5.0.0",
+        .complexity = "O(K+log(N)), K keys named, N members",
         .summary = "Removes and returns the member with the highest score of the first sorted set "
                    "that has any, or waits for one",
         .history =
             HISTORY({ "6.0.0", "`timeout` is interpreted as a double instead of an integer." }),
         .args = ARGS(ARG_MANY("key", ARG_KEY), ARG("timeout", ARG_DOUBLE)) },
     { "bzpopmin", bzpopmin, -3, CMD_WRITE | CMD_NOSCRIPT | CMD_BLOCKING | CMD_FAST,
-        KEYS(KEYS_AT(1, KEY_RW | KEY_ACCESS | KEY_DELETE, -2)), .group = "sorted-set",
-        .since = "5.0.0", .complexity = "O(K+log(N)), K keys named, N members",
+        KEYS(KEYS_AT(1, TAKES, -2)), .group = "sorted-set", .since = "5.0.0",
+        .complexity = "O(K+log(N)), K keys named, N members",
         .summary = "Removes and returns the member with the lowest score of the first sorted set "
                    "that has any, or waits for one",
         .history =
             HISTORY({ "6.0.0", "`timeout` is interpreted as a double instead of an integer." }),
         .args = ARGS(ARG_MANY("key", ARG_KEY), ARG("timeout", ARG_DOUBLE)) },
-    { "zmpop", zmpop, -4, CMD_WRITE | CMD_MOVABLE_KEYS,
-        KEYS({ KEY_BEGIN_INDEX, KEY_RW | KEY_ACCESS | KEY_DELETE, 1, NULL, KEY_FIND_KEYNUM, 0, 1, 0,
-            0, 1, NULL }),
+    { "zmpop", zmpop, -4, CMD_WRITE | CMD_MOVABLE_KEYS, KEYS(COUNTED_KEYS(1, TAKES)),
         .group = "sorted-set", .since = "7.0.0",
         .complexity = "O(K+M*log(N)), K keys named, M members removed of N",
         .summary = "Removes and returns the lowest or highest members of the first sorted set that "
                    "has any",
-        .args = ARGS(ARG("numkeys", ARG_INTEGER), ARG_MANY("key", ARG_KEY),
-            CHOICE("where", 0, where_args), OPTION("count", ARG_INTEGER, "COUNT", NULL)) },
-    { "zpopmax", zpopmax, -2, CMD_WRITE | CMD_FAST, KEYS(ONE_KEY(KEY_RW | KEY_ACCESS | KEY_DELETE)),
-        .group = "sorted-set", .since = "5.0.0",
-        .complexity = "O(M*log(N)), M members removed of N",
+        .args = ARGS(COUNTED_KEY_ARGS, CHOICE("where", 0, where_args),
+            OPTION("count", ARG_INTEGER, "COUNT", NULL)) },
+    { "zpopmax", zpopmax, -2, CMD_WRITE | CMD_FAST, KEYS(ONE_KEY(TAKES)), .group = "sorted-set",
+        .since = "5.0.0", .complexity = "O(M*log(N)), M members removed of N",
         .summary = "Removes and returns the members with the highest scores",
         .args = ARGS(KEY_ARG, OPTION("count", ARG_INTEGER, NULL, NULL)) },
-    { "zpopmin", zpopmin, -2, CMD_WRITE | CMD_FAST, KEYS(ONE_KEY(KEY_RW | KEY_ACCESS | KEY_DELETE)),
-        .group = "sorted-set", .since = "5.0.0",
-        .complexity = "O(M*log(N)), M members removed of N",
+    { "zpopmin", zpopmin, -2, CMD_WRITE | CMD_FAST, KEYS(ONE_KEY(TAKES)), .group = "sorted-set",
+        .since = "5.0.0", .complexity = "O(M*log(N)), M members removed of N",
         .summary = "Removes and returns the members with the lowest scores",
         .args = ARGS(KEY_ARG, OPTION("count", ARG_INTEGER, NULL, NULL)) },
     { 0 }
