@@ -420,11 +420,7 @@ enum {
     ADMIN = ANYONE | CMD_ADMIN,
 };
 
-#define ROW(name_text, function, count, command_flags, version, cost, text, ...)                   \
-    {                                                                                              \
-        .name = name_text, .run = function, .arity = count, .flags = command_flags,                \
-        .group = "server", .since = version, .complexity = cost, .summary = text, __VA_ARGS__      \
-    }
+#define ROW(...) ROW_OF("server", __VA_ARGS__)
 
 static const struct command_arg log_choices[] = { ARG("count", ARG_INTEGER),
     TOKEN("reset", "RESET"), { 0 } };

@@ -564,11 +564,7 @@ enum {
     ADMIN = ANYONE | CMD_ADMIN,
 };
 
-#define ROW(name_text, function, count, command_flags, version, cost, text, ...)                   \
-    {                                                                                              \
-        .name = name_text, .run = function, .arity = count, .flags = command_flags,                \
-        .group = "connection", .since = version, .complexity = cost, .summary = text, __VA_ARGS__  \
-    }
+#define ROW(...) ROW_OF("connection", __VA_ARGS__)
 
 static const char *const varies[] = { "nondeterministic_output", NULL };
 static const struct command_arg on_off[] = { TOKEN("on", "ON"), TOKEN("off", "OFF"), { 0 } };

@@ -352,11 +352,7 @@ static const struct command_arg slot_stats_args[] = {
     { "orderby", ARG_BLOCK, 0, "ORDERBY", 0, NULL, orderby_args }, { 0 }
 };
 
-#define ROW(name_text, function, count, command_flags, version, cost, text, ...)                   \
-    {                                                                                              \
-        .name = name_text, .run = function, .arity = count, .flags = command_flags,                \
-        .group = "cluster", .since = version, .complexity = cost, .summary = text, __VA_ARGS__     \
-    }
+#define ROW(...) ROW_OF("cluster", __VA_ARGS__)
 
 static const struct command subcommands[] = {
     ROW("addslots", cluster_change_addslots, -3, CHANGE, "3.0.0", "O(N), N slots",

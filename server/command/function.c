@@ -341,11 +341,8 @@ static const struct command_arg flush_modes[] = { TOKEN("async", "ASYNC"), TOKEN
 static const struct command_arg restore_policies[] = { TOKEN("flush", "FLUSH"),
     TOKEN("append", "APPEND"), TOKEN("replace", "REPLACE"), { 0 } };
 
-#define ROW(name_text, function, count, command_flags, cost, text, ...)                            \
-    {                                                                                              \
-        .name = name_text, .run = function, .arity = count, .flags = command_flags,                \
-        .group = "scripting", .since = "7.0.0", .complexity = cost, .summary = text, __VA_ARGS__   \
-    }
+#define ROW(name, run, arity, flags, ...)                                                          \
+    ROW_OF("scripting", name, run, arity, flags, "7.0.0", __VA_ARGS__)
 #define ALL_SHARDS(response) TIPS("request_policy:all_shards", "response_policy:" response)
 
 static const struct command function_subcommands[] = {

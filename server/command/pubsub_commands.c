@@ -215,11 +215,7 @@ enum {
     ASKS = CMD_PUBSUB | CMD_LOADING | CMD_STALE,
 };
 
-#define ROW(name_text, function, count, command_flags, version, cost, text, ...)                   \
-    {                                                                                              \
-        .name = name_text, .run = function, .arity = count, .flags = command_flags,                \
-        .group = "pubsub", .since = version, .complexity = cost, .summary = text, __VA_ARGS__      \
-    }
+#define ROW(...) ROW_OF("pubsub", __VA_ARGS__)
 
 static const struct command_arg one_pattern[] = { ARG("pattern", ARG_PATTERN), { 0 } };
 

@@ -32,6 +32,12 @@
 #define HISTORY(...) (const struct command_history[]) { __VA_ARGS__, { 0 } }
 #define TIPS(...) (const char *const[]) { __VA_ARGS__, NULL }
 
+/* A row without keys; what else it has comes behind the summary. A family names its group once:
+ * #define ROW(...) ROW_OF("its group", __VA_ARGS__) */
+#define ROW_OF(group_text, name_text, function, count, command_flags, version, cost, text, ...) \
+    { .name = name_text, .run = function, .arity = count, .flags = command_flags, .group = group_text, \
+        .since = version, .complexity = cost, .summary = text, __VA_ARGS__ }
+
 /* The row of a container's HELP (command/help.h). */
 #define HELP_ROW(group_text, version) \
     { .name = "help", .run = call_help, .arity = 2, .flags = CMD_LOADING | CMD_STALE, .group = group_text, \

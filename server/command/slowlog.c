@@ -182,50 +182,23 @@ static void slowlog_reset(struct call *call)
 
 /* ---- The rows ---- */
 
-static const char *const get_tips[] = { "request_policy:all_nodes", "nondeterministic_output",
-    NULL };
-static const char *const len_tips[] = { "request_policy:all_nodes", "response_policy:agg_sum",
-    "nondeterministic_output", NULL };
-static const char *const reset_tips[] = { "request_policy:all_nodes",
-    "response_policy:all_succeeded", NULL };
-static const struct command_arg get_args[] = {
-    { .name = "count", .type = ARG_INTEGER, .flags = ARG_OPTIONAL }, { 0 }
-};
-static const struct command_history get_history[] = {
-    { "4.0.0", "Tells the address and the name of the client." }, { 0 }
-};
+#define ROW(...) ROW_OF("server", __VA_ARGS__)
+
+enum { ADMIN = CMD_ADMIN | CMD_LOADING | CMD_STALE };
 
 static const struct command subcommands[] = {
-    { .name = "get",
-        .run = slowlog_get,
-        .arity = -2,
-        .flags = CMD_ADMIN | CMD_LOADING | CMD_STALE,
-        .group = "server",
-        .since = "2.2.12",
-        .summary = "Shows the newest entries of the slow log: 10, or count, or all (-1)",
-        .complexity = "O(N) where N is the number of entries returned",
-        .tips = get_tips,
-        .args = get_args,
-        .history = get_history },
+    ROW("get", slowlog_get, -2, ADMIN, "2.2.12", "O(N) where N is the number of entries returned",
+        "Shows the newest entries of the slow log: 10, or count, or all (-1)",
+        .tips = TIPS("request_policy:all_nodes", "nondeterministic_output"),
+        .args = ARGS(OPTION("count", ARG_INTEGER, NULL, NULL)),
+        .history = HISTORY({ "4.0.0", "Tells the address and the name of the client." })),
     HELP_ROW("server", "6.2.0"),
-    { .name = "len",
-        .run = slowlog_len,
-        .arity = 2,
-        .flags = CMD_ADMIN | CMD_LOADING | CMD_STALE,
-        .group = "server",
-        .since = "2.2.12",
-        .summary = "Tells how many entries the slow log has",
-        .complexity = "O(1)",
-        .tips = len_tips },
-    { .name = "reset",
-        .run = slowlog_reset,
-        .arity = 2,
-        .flags = CMD_ADMIN | CMD_LOADING | CMD_STALE,
-        .group = "server",
-        .since = "2.2.12",
-        .summary = "Empties the slow log",
-        .complexity = "O(N) where N is the number of entries",
-        .tips = reset_tips },
+    ROW("len", slowlog_len, 2, ADMIN, "2.2.12", "O(1)", "Tells how many entries the slow log has",
+        .tips =
+            TIPS("request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output")),
+    ROW("reset", slowlog_reset, 2, ADMIN, "2.2.12", "O(N) where N is the number of entries",
+        "Empties the slow log",
+        .tips = TIPS("request_policy:all_nodes", "response_policy:all_succeeded")),
     { 0 },
 };
 
