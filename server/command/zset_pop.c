@@ -196,6 +196,24 @@ enum { TAKES = KEY_RW | KEY_ACCESS | KEY_DELETE };
 
 static const struct command_arg where_args[] = { TOKEN("min", "MIN"), TOKEN("max", "MAX"), { 0 } };
 
+#define BLOCKING_POP_ROW(name, function, text)                                                     \
+    {                                                                                              \
+        name, function, -3, CMD_WRITE | CMD_NOSCRIPT | CMD_BLOCKING | CMD_FAST,                    \
+            KEYS(KEYS_AT(1, TAKES, -2)),                                                           \
+            .group = "sorted-set", .since = "5.0.0",                                               \
+            .complexity = "O(K+log(N)), K keys named, N members", .summary = text,                 \
+            .history = HISTORY(                                                                    \
+                { "6.0.0", "`timeout` is interpreted as a double instead of an integer." }),       \
+            .args = ARGS(ARG_MANY("key", ARG_KEY), ARG("timeout", ARG_DOUBLE))                     \
+    }
+#define POP_ROW(name, function, text)                                                              \
+    {                                                                                              \
+        name, function, -2, CMD_WRITE | CMD_FAST, KEYS(ONE_KEY(TAKES)),                            \
+            .group = "sorted-set", .since = "5.0.0",                                               \
+            .complexity = "O(M*log(N)), M members removed of N", .summary = text,                  \
+            .args = ARGS(KEY_ARG, OPTION("count", ARG_INTEGER, NULL, NULL))                        \
+    }
+
 const struct command zset_pop_commands[] = {
     { "bzmpop", bzmpop, -5, CMD_WRITE | CMD_BLOCKING | CMD_MOVABLE_KEYS,
         KEYS(COUNTED_KEYS(2, TAKES)), .group = "sorted-set", .since = "7.0.0",
@@ -204,22 +222,14 @@ const struct command zset_pop_commands[] = {
                    "has any, or waits for one",
         .args = ARGS(ARG("timeout", ARG_DOUBLE), COUNTED_KEY_ARGS, CHOICE("where", 0, where_args),
             OPTION("count", ARG_INTEGER, "COUNT", NULL)) },
-    { "bzpopmax", bzpopmax, -3, CMD_WRITE | CMD_NOSCRIPT | CMD_BLOCKING | CMD_FAST,
-        KEYS(KEYS_AT(1, TAKES, -2)), .group = "sorted-set", .since = "5.0.0",
-        .complexity = "O(K+log(N)), K keys named, N members",
-        .summary = "Removes and returns the member with the highest score of the first sorted set "
-                   "that has any, or waits for one",
-        .history =
-            HISTORY({ "6.0.0", "`timeout` is interpreted as a double instead of an integer." }),
-        .args = ARGS(ARG_MANY("key", ARG_KEY), ARG("timeout", ARG_DOUBLE)) },
-    { "bzpopmin", bzpopmin, -3, CMD_WRITE | CMD_NOSCRIPT | CMD_BLOCKING | CMD_FAST,
-        KEYS(KEYS_AT(1, TAKES, -2)), .group = "sorted-set", .since = "5.0.0",
-        .complexity = "O(K+log(N)), K keys named, N members",
-        .summary = "Removes and returns the member with the lowest score of the first sorted set "
-                   "that has any, or waits for one",
-        .history =
-            HISTORY({ "6.0.0", "`timeout` is interpreted as a double instead of an integer." }),
-        .args = ARGS(ARG_MANY("key", ARG_KEY), ARG("timeout", ARG_DOUBLE)) },
+    BLOCKING_POP_ROW("bzpopmax", bzpopmax,
+        "Removes and returns the member with the highest score of the first sorted set that has "
+        "any, "
+        "or waits for one"),
+    BLOCKING_POP_ROW("bzpopmin", bzpopmin,
+        "Removes and returns the member with the lowest score of the first sorted set that has "
+        "any, "
+        "or waits for one"),
     { "zmpop", zmpop, -4, CMD_WRITE | CMD_MOVABLE_KEYS, KEYS(COUNTED_KEYS(1, TAKES)),
         .group = "sorted-set", .since = "7.0.0",
         .complexity = "O(K+M*log(N)), K keys named, M members removed of N",
@@ -227,13 +237,6 @@ const struct command zset_pop_commands[] = {
                    "has any",
         .args = ARGS(COUNTED_KEY_ARGS, CHOICE("where", 0, where_args),
             OPTION("count", ARG_INTEGER, "COUNT", NULL)) },
-    { "zpopmax", zpopmax, -2, CMD_WRITE | CMD_FAST, KEYS(ONE_KEY(TAKES)), .group = "sorted-set",
-        .since = "5.0.0", .complexity = "O(M*log(N)), M members removed of N",
-        .summary = "Removes and returns the members with the highest scores",
-        .args = ARGS(KEY_ARG, OPTION("count", ARG_INTEGER, NULL, NULL)) },
-    { "zpopmin", zpopmin, -2, CMD_WRITE | CMD_FAST, KEYS(ONE_KEY(TAKES)), .group = "sorted-set",
-        .since = "5.0.0", .complexity = "O(M*log(N)), M members removed of N",
-        .summary = "Removes and returns the members with the lowest scores",
-        .args = ARGS(KEY_ARG, OPTION("count", ARG_INTEGER, NULL, NULL)) },
-    { 0 }
+    POP_ROW("zpopmax", zpopmax, "Removes and returns the members with the highest scores"),
+    POP_ROW("zpopmin", zpopmin, "Removes and returns the members with the lowest scores"), { 0 }
 };
