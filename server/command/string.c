@@ -450,19 +450,24 @@ static const struct command_arg getex_args[] = { WITH("seconds", ARG_INTEGER, "E
 static const struct command_arg condition_args[] = { TOKEN("nx", "NX"), TOKEN("xx", "XX"), { 0 } };
 static const struct command_arg pair_args[] = { KEY_ARG, ARG("value", ARG_STRING), { 0 } };
 
+/* INCR and its kin. */
+#define NUMBER_ROW(name, function, arity, version, text, arguments)                                \
+    {                                                                                              \
+        name, function, arity, WRITE, KEYS(ONE_KEY(KEY_RW | KEY_ACCESS | KEY_UPDATE)),             \
+            .group = "string", .since = version, .complexity = "O(1)", .summary = text,            \
+            .args = arguments                                                                      \
+    }
+
 const struct command string_commands[] = {
     { "append", append, 3, WRITE, KEYS(ONE_KEY(KEY_RW | KEY_INSERT)), .group = "string",
         .since = "2.0.0", .complexity = "O(1) on average: the room for a string grows by halves",
         .summary = "Adds bytes to the end of a string, which is made if it is not there",
         .args = ARGS(KEY_ARG, ARG("value", ARG_STRING)) },
-    { "decr", decr, 2, WRITE, KEYS(ONE_KEY(KEY_RW | KEY_ACCESS | KEY_UPDATE)), .group = "string",
-        .since = "1.0.0", .complexity = "O(1)",
-        .summary = "Takes one from the integer that a string is; what is not there counts as 0",
-        .args = ARGS(KEY_ARG) },
-    { "decrby", decrby, 3, WRITE, KEYS(ONE_KEY(KEY_RW | KEY_ACCESS | KEY_UPDATE)),
-        .group = "string", .since = "1.0.0", .complexity = "O(1)",
-        .summary = "Takes a number from the integer that a string is",
-        .args = ARGS(KEY_ARG, ARG("decrement", ARG_INTEGER)) },
+    NUMBER_ROW("decr", decr, 2, "1.0.0",
+        "Takes one from the integer that a string is; what is not there counts as 0",
+        ARGS(KEY_ARG)),
+    NUMBER_ROW("decrby", decrby, 3, "1.0.0", "Takes a number from the integer that a string is",
+        ARGS(KEY_ARG, ARG("decrement", ARG_INTEGER))),
     { "get", get, 2, READ, keys_first_ro, .group = "string", .since = "1.0.0", .complexity = "O(1)",
         .summary = "Returns a string", .args = ARGS(KEY_ARG) },
     { "getdel", getdel, 2, CMD_WRITE | CMD_FAST, KEYS(ONE_KEY(KEY_RW | KEY_ACCESS | KEY_DELETE)),
@@ -484,18 +489,13 @@ const struct command string_commands[] = {
         .summary = "Returns the old string and sets a new one",
         .args = ARGS(KEY_ARG, ARG("value", ARG_STRING)), .deprecated_since = "6.2.0",
         .replaced_by = "`SET` with the `!GET` argument" },
-    { "incr", incr, 2, WRITE, KEYS(ONE_KEY(KEY_RW | KEY_ACCESS | KEY_UPDATE)), .group = "string",
-        .since = "1.0.0", .complexity = "O(1)",
-        .summary = "Adds one to the integer that a string is; what is not there counts as 0",
-        .args = ARGS(KEY_ARG) },
-    { "incrby", incrby, 3, WRITE, KEYS(ONE_KEY(KEY_RW | KEY_ACCESS | KEY_UPDATE)),
-        .group = "string", .since = "1.0.0", .complexity = "O(1)",
-        .summary = "Adds a number to the integer that a string is",
-        .args = ARGS(KEY_ARG, ARG("increment", ARG_INTEGER)) },
-    { "incrbyfloat", incrbyfloat, 3, WRITE, KEYS(ONE_KEY(KEY_RW | KEY_ACCESS | KEY_UPDATE)),
-        .group = "string", .since = "2.6.0", .complexity = "O(1)",
-        .summary = "Adds a number to the floating point number that a string is",
-        .args = ARGS(KEY_ARG, ARG("increment", ARG_DOUBLE)) },
+    NUMBER_ROW("incr", incr, 2, "1.0.0",
+        "Adds one to the integer that a string is; what is not there counts as 0", ARGS(KEY_ARG)),
+    NUMBER_ROW("incrby", incrby, 3, "1.0.0", "Adds a number to the integer that a string is",
+        ARGS(KEY_ARG, ARG("increment", ARG_INTEGER))),
+    NUMBER_ROW("incrbyfloat", incrbyfloat, 3, "2.6.0",
+        "Adds a number to the floating point number that a string is",
+        ARGS(KEY_ARG, ARG("increment", ARG_DOUBLE))),
     { "mget", mget, -2, READ, keys_all_ro, .group = "string", .since = "1.0.0",
         .complexity = "O(N), N keys", .summary = "Returns the strings of several keys",
         .tips = TIPS("request_policy:multi_shard"), .args = ARGS(ARG_MANY("key", ARG_KEY)) },
