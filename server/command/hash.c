@@ -44,6 +44,27 @@ static bool put(struct hash *hash, struct bytes field, struct bytes value)
     return hash_set(hash, field, value, &limits);
 }
 
+/* Finds the key and what it has in the field that argv[2] names; old->data is NULL where there
+ * is no such field. False: the key is of another type, which has been replied. */
+static bool find_field(struct call *call, struct key *key, char *scratch, struct bytes *old)
+{
+    bool wrong, there = find(call, key, &wrong);
+    *old = (struct bytes){ NULL, 0 };
+    if (there) {
+        struct hash hash = hash_of(key);
+        hash_get(&hash, call->argv[2], scratch, old);
+    }
+    return !wrong;
+}
+
+/* Puts one value into that field of the key that was found. */
+static void change_field(struct call *call, struct key *key, struct bytes value)
+{
+    struct hash hash = open_hash(call, key);
+    put(&hash, call->argv[2], value);
+    close_hash(call, key, &hash);
+}
+
 /* ---- Writing ---- */
 
 static void set_pairs(struct call *call, bool replies_ok)
@@ -82,22 +103,15 @@ static void hmset(struct call *call)
 static void hsetnx(struct call *call)
 {
     struct key key;
-    struct bytes value;
+    struct bytes old;
     char scratch[NUMBER_TEXT_MAX];
-    bool wrong, there = find(call, &key, &wrong);
-    if (wrong)
+    if (!find_field(call, &key, scratch, &old))
         return;
-    struct hash hash;
-    if (there) {
-        hash = hash_of(&key);
-        if (hash_get(&hash, call->argv[2], scratch, &value)) {
-            reply_integer(call->reply, 0);
-            return;
-        }
+    if (old.data) {
+        reply_integer(call->reply, 0);
+        return;
     }
-    hash = open_hash(call, &key);
-    put(&hash, call->argv[2], call->argv[3]);
-    close_hash(call, &key, &hash);
+    change_field(call, &key, call->argv[3]);
     reply_integer(call->reply, 1);
     key_notify(call, &key, NOTIFY_HASH, "hset");
 }
@@ -134,26 +148,17 @@ static void hincrby(struct call *call)
     struct bytes old;
     int64_t by, value = 0;
     char text[NUMBER_TEXT_MAX];
-    if (!call_integer(call, 3, &by))
+    if (!call_integer(call, 3, &by) || !find_field(call, &key, text, &old))
         return;
-    bool wrong, there = find(call, &key, &wrong);
-    if (wrong)
+    if (old.data && !number_parse(old, &value)) {
+        reply_error(call->reply, "hash value is not an integer");
         return;
-    struct hash hash;
-    if (there) {
-        hash = hash_of(&key);
-        if (hash_get(&hash, call->argv[2], text, &old) && !number_parse(old, &value)) {
-            reply_error(call->reply, "hash value is not an integer");
-            return;
-        }
     }
     if (__builtin_add_overflow(value, by, &value)) {
         reply_error(call->reply, "increment or decrement would overflow");
         return;
     }
-    hash = open_hash(call, &key);
-    put(&hash, call->argv[2], (struct bytes){ text, number_format(text, value) });
-    close_hash(call, &key, &hash);
+    change_field(call, &key, (struct bytes){ text, number_format(text, value) });
     reply_integer(call->reply, value);
     key_notify(call, &key, NOTIFY_HASH, "hincrby");
 }
@@ -176,18 +181,11 @@ static void hincrbyfloat(struct call *call)
     struct bytes old;
     long double by, value = 0;
     char text[DOUBLE_TEXT_MAX];
-    if (!parse_float(call, &by))
+    if (!parse_float(call, &by) || !find_field(call, &key, text, &old))
         return;
-    bool wrong, there = find(call, &key, &wrong);
-    if (wrong)
+    if (old.data && !number_parse_long_double(old, &value)) {
+        reply_error(call->reply, "hash value is not a float");
         return;
-    struct hash hash;
-    if (there) {
-        hash = hash_of(&key);
-        if (hash_get(&hash, call->argv[2], text, &old) && !number_parse_long_double(old, &value)) {
-            reply_error(call->reply, "hash value is not a float");
-            return;
-        }
     }
     value += by;
     if (isnan(value) || isinf(value)) {
@@ -195,9 +193,7 @@ static void hincrbyfloat(struct call *call)
         return;
     }
     struct bytes sum = { text, number_format_long_double(text, value) };
-    hash = open_hash(call, &key);
-    put(&hash, call->argv[2], sum);
-    close_hash(call, &key, &hash);
+    change_field(call, &key, sum);
     reply_bulk(call->reply, sum);
     key_notify(call, &key, NOTIFY_HASH, "hincrbyfloat");
     call_effect(call, (struct bytes[]){ BYTES("HSET"), call->argv[1], call->argv[2], sum }, 4);
