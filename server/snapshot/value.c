@@ -1,16 +1,27 @@
 #include "server/snapshot/value.h"
 
 #include "common/number.h"
-#include "server/type/listpack.h"
 #include "server/clock.h"
 #include "server/config.h"
+#include "server/snapshot/ziplist.h"
 #include "server/store/access.h"
 #include <stdlib.h>
+
+void value_write_listpack(struct rdb_writer *writer, const struct entry *entry)
+{
+    rdb_write_string(writer, listpack_bytes(entry_value(entry)));
+}
 
 bool value_read_listpack(struct rdb_reader *reader, struct bytes *bytes, struct error *error)
 {
     return rdb_read_string(reader, bytes, error) &&
            (listpack_is_valid(*bytes) || error_set(error, "a damaged listpack"));
+}
+
+bool value_read_ziplist(struct rdb_reader *reader, struct listpack **pack, struct error *error)
+{
+    struct bytes bytes;
+    return rdb_read_string(reader, &bytes, error) && ziplist_to_listpack(bytes, pack, error);
 }
 
 static void write_string(struct rdb_writer *writer, const struct entry *entry)

@@ -6,6 +6,7 @@
 #include "server/snapshot/rdb_read.h"
 #include "server/snapshot/rdb_write.h"
 #include "server/store/entry.h"
+#include "server/type/listpack.h"
 
 /* One way a value stands in a file: written where it is of this type and encoding, read from wherever the type
  * byte says so. */
@@ -18,8 +19,14 @@ struct value_form {
     struct entry *(*read)(struct rdb_reader *reader, const struct rdb_key *key, struct error *error);
 };
 
-/* For forms: a string that is a valid listpack. The bytes are good until the next read. */
+/* --- For forms. --- */
+
+/* A value that is a listpack, as it is. */
+void value_write_listpack(struct rdb_writer *writer, const struct entry *entry);
+/* A string that is a valid listpack. The bytes are good until the next read. */
 bool value_read_listpack(struct rdb_reader *reader, struct bytes *bytes, struct error *error);
+/* A string that is a valid ziplist (ziplist.h), as a listpack, the caller's. */
+bool value_read_ziplist(struct rdb_reader *reader, struct listpack **pack, struct error *error);
 
 /* Tables end with a row whose `read` is NULL. */
 extern const struct value_form string_forms[];

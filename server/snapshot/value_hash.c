@@ -5,7 +5,6 @@
 
 #include "common/memory.h"
 #include "server/config.h"
-#include "server/snapshot/ziplist.h"
 #include "server/type/hash.h"
 #include <endian.h>
 #include <stdlib.h>
@@ -80,11 +79,6 @@ static struct entry *read_pairs(
 
 /* ---- Listpacks ---- */
 
-static void write_packed(struct rdb_writer *writer, const struct entry *entry)
-{
-    rdb_write_string(writer, listpack_bytes(entry_value(entry)));
-}
-
 /* Whether no field of the listpack comes twice. */
 static bool is_unique(const struct listpack *pack)
 {
@@ -138,9 +132,8 @@ static struct entry *read_packed(
 static struct entry *read_ziplist(
     struct rdb_reader *reader, const struct rdb_key *key, struct error *error)
 {
-    struct bytes bytes;
     struct listpack *pack;
-    if (!rdb_read_string(reader, &bytes, error) || !ziplist_to_listpack(bytes, &pack, error))
+    if (!value_read_ziplist(reader, &pack, error))
         return NULL;
     return take_packed(pack, 0, SIZE_MAX, key, error);
 }
@@ -211,6 +204,7 @@ static struct entry *read_zipmap(
 
 const struct value_form hash_forms[] = { { RDB_TYPE_HASH, TYPE_HASH, 1u << ENCODING_HASHTABLE,
                                              write_pairs, read_pairs },
-    { RDB_TYPE_HASH_LISTPACK, TYPE_HASH, 1u << ENCODING_LISTPACK, write_packed, read_packed },
+    { RDB_TYPE_HASH_LISTPACK, TYPE_HASH, 1u << ENCODING_LISTPACK, value_write_listpack,
+        read_packed },
     { RDB_TYPE_HASH_ZIPLIST, TYPE_HASH, 0, NULL, read_ziplist },
     { RDB_TYPE_HASH_ZIPMAP, TYPE_HASH, 0, NULL, read_zipmap }, { 0 } };

@@ -2,7 +2,6 @@
  * ever were. */
 #include "server/config.h"
 #include "server/snapshot/value.h"
-#include "server/snapshot/ziplist.h"
 #include "server/type/list.h"
 
 enum { CONTAINER_PLAIN = 1, CONTAINER_PACKED = 2 };
@@ -81,18 +80,11 @@ static struct entry *read_elements(
     return read_counted(reader, key, read_element, error);
 }
 
-static bool read_packed_ziplist(
-    struct rdb_reader *reader, struct listpack **pack, struct error *error)
-{
-    struct bytes value;
-    return rdb_read_string(reader, &value, error) && ziplist_to_listpack(value, pack, error);
-}
-
 /* One ziplist was the whole list once: its elements go where they go today. */
 static bool read_whole(struct rdb_reader *reader, struct list *list, struct error *error)
 {
     struct listpack *pack;
-    if (!read_packed_ziplist(reader, &pack, error))
+    if (!value_read_ziplist(reader, &pack, error))
         return false;
     char scratch[NUMBER_TEXT_MAX];
     for (const unsigned char *at = listpack_first(pack); at; at = listpack_next(pack, at))
@@ -116,7 +108,7 @@ static void append_pack(struct list *list, const struct listpack *pack)
 static bool read_ziplist_node(struct rdb_reader *reader, struct list *list, struct error *error)
 {
     struct listpack *pack;
-    if (!read_packed_ziplist(reader, &pack, error))
+    if (!value_read_ziplist(reader, &pack, error))
         return false;
     append_pack(list, pack);
     listpack_free(pack);

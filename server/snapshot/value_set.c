@@ -4,7 +4,6 @@
 #include "server/snapshot/value.h"
 
 #include "server/config.h"
-#include "server/type/listpack.h"
 #include "server/type/set.h"
 
 static size_t intset_max(void)

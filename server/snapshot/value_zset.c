@@ -3,7 +3,6 @@
 #include "server/snapshot/value.h"
 
 #include "server/config.h"
-#include "server/snapshot/ziplist.h"
 #include "server/type/zset.h"
 
 #include <endian.h>
@@ -21,11 +20,6 @@ static struct entry *entry_of(const struct rdb_key *key, const struct zset *zset
 }
 
 /* ---- Writing ---- */
-
-static void write_pack(struct rdb_writer *writer, const struct entry *entry)
-{
-    rdb_write_string(writer, listpack_bytes(entry_value(entry)));
-}
 
 static void write_score(struct rdb_writer *writer, double score)
 {
@@ -176,15 +170,15 @@ static struct entry *read_pack(
 static struct entry *read_ziplist(
     struct rdb_reader *reader, const struct rdb_key *key, struct error *error)
 {
-    struct bytes bytes;
     struct listpack *pack;
-    if (!rdb_read_string(reader, &bytes, error) || !ziplist_to_listpack(bytes, &pack, error))
+    if (!value_read_ziplist(reader, &pack, error))
         return NULL;
     return entry_of_pack(pack, key, error);
 }
 
-const struct value_form zset_forms[] = { { RDB_TYPE_ZSET_LISTPACK, TYPE_ZSET,
-                                             1u << ENCODING_LISTPACK, write_pack, read_pack },
+const struct value_form zset_forms[] = {
+    { RDB_TYPE_ZSET_LISTPACK, TYPE_ZSET, 1u << ENCODING_LISTPACK, value_write_listpack, read_pack },
     { RDB_TYPE_ZSET_2, TYPE_ZSET, 1u << ENCODING_SKIPLIST, write_members, read_binary },
     { RDB_TYPE_ZSET_ZIPLIST, TYPE_ZSET, 0, NULL, read_ziplist },
-    { RDB_TYPE_ZSET, TYPE_ZSET, 0, NULL, read_text }, { 0 } };
+    { RDB_TYPE_ZSET, TYPE_ZSET, 0, NULL, read_text }, { 0 }
+};
