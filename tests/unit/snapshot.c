@@ -8,6 +8,7 @@
 #include "server/store/lazy.h"
 #include "server/store/turn.h"
 #include "tests/support/scratch.h"
+#include "tests/support/wait.h"
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -22,7 +23,7 @@ TestSuite(snapshot, .init = world_begin, .fini = world_end, .timeout = 120);
 TestSuite(snapshot_queue, .init = world_begin, .fini = world_end, .timeout = 60);
 TestSuite(load, .timeout = 60);
 
-enum { DATABASES = 3, SECOND = 1000 };
+enum { DATABASES = 3, SECOND = 1000, LIMIT = 30 * SECOND };
 
 /* --- Stores. --- */
 
@@ -139,10 +140,14 @@ static bool keeper_begin(void *context, struct error *error)
     return !keeper->refuse_begin || error_set(error, "not begun");
 }
 
+/* While this is set, the snapshot under way stands still in its next write. */
+static _Atomic bool held;
+
 static bool keeper_write(void *context, struct bytes data, struct error *error)
 {
     struct keeper *keeper = context;
     buffer_append(&keeper->bytes, data.data, data.len);
+    (void)wait_for(LIMIT, !atomic_load(&held));
     if (keeper->slow)
         keeper->slow();
     if (keeper->fail_at && keeper->bytes.len > keeper->fail_at)
@@ -357,12 +362,17 @@ static void load_keeper(struct keeper *keeper)
     cr_assert_eq(result.bytes, keeper->bytes.len);
 }
 
-static _Atomic bool held;
-
-static void hold(void)
+/* Begins a snapshot that stands still until let_go. */
+static void request_held(struct keeper *keeper)
 {
-    while (atomic_load(&held))
-        usleep(100);
+    atomic_store(&held, true);
+    snapshotter_request(world.snapshotter, &keeper->target);
+    wait_until(LIMIT, snapshotter_progress(world.snapshotter).running);
+}
+
+static void let_go(void)
+{
+    atomic_store(&held, false);
 }
 
 /* --- Tests. --- */
@@ -454,9 +464,8 @@ Test(snapshot, a_slot_with_very_many_keys_is_walked_in_pieces)
     struct keeper keeper;
     keeper_init(&keeper);
     keeper.slow = until_written;
-    snapshotter_request(world.snapshotter, &keeper.target);
-    while (!snapshotter_progress(world.snapshotter).running)
-        usleep(100);
+    request_held(&keeper);
+    let_go();
     /* Growing and shrinking under the walk. */
     struct turn_runner *runner = turn_runner_create();
     for (unsigned i = 0; i < 20000; i++) {
@@ -521,18 +530,14 @@ Test(snapshot, all_targets_get_the_same_and_a_bad_one_harms_nobody)
     for (int i = 0; i < 6; i++)
         keeper_init(&keepers[i]);
     /* The first holds the thread until all others are there, to be served together. */
-    keepers[0].slow = hold;
     keepers[1].slow = until_written;
     keepers[2].refuse_prepare = true;
     keepers[3].refuse_begin = true;
     keepers[4].fail_at = 1;
-    atomic_store(&held, true);
-    snapshotter_request(world.snapshotter, &keepers[0].target);
-    while (!snapshotter_progress(world.snapshotter).running)
-        usleep(100);
+    request_held(&keepers[0]);
     for (int i = 1; i < 6; i++)
         snapshotter_request(world.snapshotter, &keepers[i].target);
-    atomic_store(&held, false);
+    let_go();
     for (int i = 0; i < 6; i++)
         keeper_wait(&keepers[i]);
     writers_stop();
@@ -555,16 +560,12 @@ Test(snapshot, requests_under_way_are_served_together_by_the_next)
     keeper_init(&first);
     keeper_init(&second);
     keeper_init(&third);
-    first.slow = hold;
-    atomic_store(&held, true);
-    snapshotter_request(world.snapshotter, &first.target);
-    while (!snapshotter_progress(world.snapshotter).running)
-        usleep(100);
+    request_held(&first);
     put_text(world.store, 0, "later", "1");
     snapshotter_request(world.snapshotter, &second.target);
     snapshotter_request(world.snapshotter, &third.target);
     cr_expect(snapshotter_progress(world.snapshotter).waiting);
-    atomic_store(&held, false);
+    let_go();
     load_keeper(&first);
     cr_expect_eq(store_key_count(world.loaded, 0), 90);
     load_keeper(&second);
@@ -583,15 +584,11 @@ Test(snapshot, cancel_fails_those_under_way_and_those_that_wait)
     keeper_init(&first);
     keeper_init(&second);
     keeper_init(&third);
-    first.slow = hold;
-    atomic_store(&held, true);
-    snapshotter_request(world.snapshotter, &first.target);
-    while (!snapshotter_progress(world.snapshotter).running)
-        usleep(100);
+    request_held(&first);
     snapshotter_request(world.snapshotter, &second.target);
     snapshotter_cancel(world.snapshotter, "no longer wanted");
     snapshotter_request(world.snapshotter, &third.target);
-    atomic_store(&held, false);
+    let_go();
     keeper_wait(&first);
     keeper_wait(&second);
     cr_expect(!first.ok && strcmp(first.error, "no longer wanted") == 0, "%s", first.error);
@@ -611,10 +608,9 @@ Test(snapshot, destroying_it_fails_what_is_under_way)
     keeper_init(&first);
     keeper_init(&second);
     first.slow = until_written;
-    snapshotter_request(world.snapshotter, &first.target);
-    while (!snapshotter_progress(world.snapshotter).running)
-        usleep(100);
+    request_held(&first);
     snapshotter_request(world.snapshotter, &second.target);
+    let_go();
     snapshotter_destroy(world.snapshotter);
     world.snapshotter = NULL;
     cr_expect(first.done && second.done);
@@ -708,17 +704,19 @@ static void count_notify(void *context)
     atomic_fetch_add(&notified, 1);
 }
 
+/* Whether there are bytes, or will be none any more. In this order: the last ones come before the
+ * state tells of the end. */
+static bool has_news(struct snapshot_queue *queue, struct bytes *bytes)
+{
+    enum snapshot_queue_state state = snapshot_queue_state(queue, NULL);
+    *bytes = snapshot_queue_peek(queue);
+    return bytes->len > 0 || state != SNAPSHOT_QUEUE_OPEN;
+}
+
 static bool wait_for_bytes(struct snapshot_queue *queue, struct bytes *bytes)
 {
-    for (;;) {
-        enum snapshot_queue_state state = snapshot_queue_state(queue, NULL);
-        *bytes = snapshot_queue_peek(queue);
-        if (bytes->len > 0)
-            return true;
-        if (state != SNAPSHOT_QUEUE_OPEN)
-            return false;
-        usleep(100);
-    }
+    wait_until(LIMIT, has_news(queue, bytes));
+    return bytes->len > 0;
 }
 
 Test(snapshot_queue, carries_the_frame_and_the_file)
@@ -736,14 +734,10 @@ Test(snapshot_queue, carries_the_frame_and_the_file)
     /* Both in one snapshot: the first holds the thread until both are there. */
     struct keeper first;
     keeper_init(&first);
-    first.slow = hold;
-    atomic_store(&held, true);
-    snapshotter_request(world.snapshotter, &first.target);
-    while (!snapshotter_progress(world.snapshotter).running)
-        usleep(100);
+    request_held(&first);
     snapshotter_request(world.snapshotter, &keeper.target);
     snapshotter_request(world.snapshotter, snapshot_queue_target(queue));
-    atomic_store(&held, false);
+    let_go();
     while (wait_for_bytes(queue, &bytes)) {
         size_t len = bytes.len > 1000 ? bytes.len - 7 : bytes.len;
         buffer_append(&got, bytes.data, len);
@@ -773,8 +767,7 @@ Test(snapshot_queue, a_consumer_that_takes_nothing_is_given_up)
     struct bytes bytes;
     fill(20000);
     snapshotter_request(world.snapshotter, snapshot_queue_target(queue));
-    while (snapshot_queue_state(queue, &error) == SNAPSHOT_QUEUE_OPEN)
-        usleep(1000);
+    wait_until(LIMIT, snapshot_queue_state(queue, &error) != SNAPSHOT_QUEUE_OPEN);
     cr_expect_eq(snapshot_queue_state(queue, &error), SNAPSHOT_QUEUE_FAILED);
     cr_expect_str_eq(error.text, "the replica has taken nothing of the snapshot for 50 ms");
     size_t held_bytes = 0;
