@@ -45,10 +45,49 @@ static void command(struct terminal *terminal, const char *line)
     terminal_press(terminal, "Enter");
 }
 
+/* Keys, and the text that they bring to the screen. */
+static void press(struct terminal *terminal, const char *keys, const char *brings)
+{
+    terminal_press(terminal, keys);
+    terminal_wait(terminal, SHOW_MS, brings);
+}
+
+static void click(struct terminal *terminal, const char *text, const char *brings)
+{
+    terminal_click_text(terminal, text);
+    terminal_wait(terminal, SHOW_MS, brings);
+}
+
+/* The same for keys that take a text away. */
+static void press_away(struct terminal *terminal, const char *keys, const char *text)
+{
+    terminal_press(terminal, keys);
+    terminal_wait_gone(terminal, SHOW_MS, text);
+}
+
+static void search(struct terminal *terminal, const char *what, const char *brings)
+{
+    terminal_press(terminal, "/");
+    terminal_type(terminal, what);
+    press(terminal, "Enter", brings);
+}
+
+/* From marked slots to the plan, for the shard that these keys choose. */
+static void plan_reshard(struct terminal *terminal, const char *choice)
+{
+    press(terminal, "r", "Which shard gets");
+    press(terminal, choice, "Reshard: the plan");
+}
+
+static void ask_for_failover(struct terminal *terminal)
+{
+    press(terminal, "f", "Which replica takes over?");
+    press(terminal, "Enter", "is this what you want?");
+}
+
 static void quit(struct terminal *terminal)
 {
-    terminal_press(terminal, "q");
-    terminal_wait(terminal, SHOW_MS, "ended: 0");
+    press(terminal, "q", "ended: 0");
     cr_expect(terminal_is_restored(terminal));
     terminal_end(terminal);
 }
@@ -87,22 +126,14 @@ Test(tui, has_all_views)
 {
     struct cluster *cluster = start_cluster();
     struct terminal *terminal = open_dashboard(cluster, 100, 30, "");
-    terminal_press(terminal, "2");
-    terminal_wait(terminal, SHOW_MS, "role    state");
-    terminal_press(terminal, "Enter");
-    terminal_wait(terminal, SHOW_MS, node_id(cluster->nodes[0]));
-    terminal_press(terminal, "Escape");
-    terminal_wait_gone(terminal, SHOW_MS, node_id(cluster->nodes[0]));
-    terminal_press(terminal, "3 Right");
-    terminal_wait(terminal, SHOW_MS, ": ok, last pong");
-    terminal_click_text(terminal, "4 Operations");
-    terminal_wait(terminal, SHOW_MS, "Nothing was run from here yet");
-    terminal_click_text(terminal, "5 Events");
-    terminal_wait(terminal, SHOW_MS, "k kind");
-    terminal_click_text(terminal, "? help");
-    terminal_wait(terminal, SHOW_MS, "In the view Events");
-    terminal_press(terminal, "Escape");
-    terminal_wait_gone(terminal, SHOW_MS, "In the view Events");
+    press(terminal, "2", "role    state");
+    press(terminal, "Enter", node_id(cluster->nodes[0]));
+    press_away(terminal, "Escape", node_id(cluster->nodes[0]));
+    press(terminal, "3 Right", ": ok, last pong");
+    click(terminal, "4 Operations", "Nothing was run from here yet");
+    click(terminal, "5 Events", "k kind");
+    click(terminal, "? help", "In the view Events");
+    press_away(terminal, "Escape", "In the view Events");
     quit(terminal);
 }
 
@@ -110,19 +141,10 @@ Test(tui, finds_slots_nodes_and_keys)
 {
     struct cluster *cluster = start_cluster();
     struct terminal *terminal = open_dashboard(cluster, 80, 24, "");
-    terminal_press(terminal, "/");
-    terminal_type(terminal, "5500");
-    terminal_press(terminal, "Enter");
-    terminal_wait(terminal, SHOW_MS, "slot 5500  B");
-    terminal_press(terminal, "/");
-    terminal_type(terminal, "foo");
-    terminal_press(terminal, "Enter");
-    terminal_wait(terminal, SHOW_MS, "key \"foo\" belongs to slot 12182");
-    terminal_press(terminal, "/");
-    terminal_type(terminal, scratch_printf(":%s", port_text(cluster->nodes[1])));
-    terminal_press(terminal, "Enter");
-    terminal_wait(
-        terminal, SHOW_MS, scratch_printf("node %s of shard", port_text(cluster->nodes[1])));
+    search(terminal, "5500", "slot 5500  B");
+    search(terminal, "foo", "key \"foo\" belongs to slot 12182");
+    search(terminal, scratch_printf(":%s", port_text(cluster->nodes[1])),
+        scratch_printf("node %s of shard", port_text(cluster->nodes[1])));
     quit(terminal);
 }
 
@@ -133,28 +155,20 @@ Test(tui, reshards_by_keys)
     struct node *before = owner(cluster, 0), *keeps = owner(cluster, MARKED);
     struct terminal *terminal = open_dashboard(cluster, 80, 24, "");
 
-    terminal_press(terminal, "r");
-    terminal_wait(terminal, SHOW_MS, "m mark");
+    press(terminal, "r", "m mark");
     command(terminal, "mark 0-999");
     terminal_wait(terminal, SHOW_MS, "marked 1000 slots  0-999");
-    terminal_press(terminal, "r");
-    terminal_wait(terminal, SHOW_MS, "Which shard gets the 1000 marked slots?");
-    terminal_press(terminal, "Enter");
-    terminal_wait(terminal, SHOW_MS, "Reshard: the plan");
-    terminal_press(terminal, "Escape");
-    terminal_wait_gone(terminal, SHOW_MS, "Reshard: the plan");
+    press(terminal, "r", "Which shard gets the 1000 marked slots?");
+    press(terminal, "Enter", "Reshard: the plan");
+    press_away(terminal, "Escape", "Reshard: the plan");
     cr_expect_eq(owner(cluster, 0), before, "leaving the plan must not run it");
 
-    terminal_press(terminal, "r");
-    terminal_wait(terminal, SHOW_MS, "Which shard");
-    terminal_press(terminal, "Down Enter");
-    terminal_wait(terminal, SHOW_MS, "Reshard: the plan");
+    plan_reshard(terminal, "Down Enter");
     terminal_press(terminal, "Enter");
     terminal_press(terminal, "4");
     terminal_wait(terminal, OPERATION_MS, "done ");
     terminal_wait(terminal, SHOW_MS, "1000 slots with");
-    terminal_press(terminal, "1");
-    terminal_wait_gone(terminal, SHOW_MS, "marked 1000 slots");
+    press_away(terminal, "1", "marked 1000 slots");
     cr_expect_neq(owner(cluster, 0), before);
     cr_expect_eq(owner(cluster, 0), owner(cluster, MARKED - 1));
     cr_expect_eq(owner(cluster, MARKED), keeps);
@@ -166,12 +180,9 @@ Test(tui, marks_a_range_with_arrows)
 {
     struct cluster *cluster = start_cluster();
     struct terminal *terminal = open_dashboard(cluster, 80, 24, "");
-    terminal_press(terminal, "m Right Right Down m");
-    terminal_wait(terminal, SHOW_MS, "marked 530 slots  0-529");
-    terminal_press(terminal, "M");
-    terminal_wait_gone(terminal, SHOW_MS, "marked 530 slots");
-    terminal_press(terminal, "'*'");
-    terminal_wait(terminal, SHOW_MS, "marked 546");
+    press(terminal, "m Right Right Down m", "marked 530 slots  0-529");
+    press_away(terminal, "M", "marked 530 slots");
+    press(terminal, "'*'", "marked 546");
     quit(terminal);
 }
 
@@ -184,10 +195,8 @@ Test(tui, reshards_by_mouse)
 
     terminal_drag(terminal, MAP_COLUMN, MAP_ROW, MAP_COLUMN + 9, MAP_ROW);
     terminal_wait(terminal, SHOW_MS, "marked 600 slots  0-599");
-    terminal_click_text(terminal, "r reshard");
-    terminal_wait(terminal, SHOW_MS, "Which shard gets the 600 marked slots?");
-    terminal_click_text(terminal, " 5462 slots ->  6062");
-    terminal_wait(terminal, SHOW_MS, "Reshard: the plan");
+    click(terminal, "r reshard", "Which shard gets the 600 marked slots?");
+    click(terminal, " 5462 slots ->  6062", "Reshard: the plan");
     terminal_click_text(terminal, "Enter run it");
     terminal_click_text(terminal, "4 Operations");
     terminal_wait(terminal, OPERATION_MS, "done ");
@@ -218,19 +227,13 @@ Test(tui, pauses_and_cancels_a_reshard)
     struct cluster *cluster = start_cluster();
     cluster_fill(cluster, "key:", 5 * KEYS);
     struct terminal *terminal = open_dashboard(cluster, 80, 24, "");
-    terminal_press(terminal, "'*' r");
-    terminal_wait(terminal, SHOW_MS, "Which shard gets");
-    terminal_press(terminal, "Enter");
-    terminal_wait(terminal, SHOW_MS, "Reshard: the plan");
-    terminal_press(terminal, "Enter p");
-    terminal_wait(terminal, SHOW_MS, "paused");
-    terminal_press(terminal, "x");
-    terminal_wait(terminal, SHOW_MS, "Cancel the operation?");
-    terminal_press(terminal, "Enter");
-    terminal_wait_gone(terminal, SHOW_MS, "Cancel the operation?");
+    terminal_press(terminal, "'*'");
+    plan_reshard(terminal, "Enter");
+    press(terminal, "Enter p", "paused");
+    press(terminal, "x", "Cancel the operation?");
+    press_away(terminal, "Enter", "Cancel the operation?");
     cr_expect(terminal_shows(terminal, "paused"), "the safe answer must be the default");
-    terminal_press(terminal, "x");
-    terminal_wait(terminal, SHOW_MS, "Cancel the operation?");
+    press(terminal, "x", "Cancel the operation?");
     terminal_press(terminal, "Down Enter");
     terminal_press(terminal, "4");
     terminal_wait(terminal, OPERATION_MS, "cancelled ");
@@ -246,12 +249,8 @@ Test(tui, saves_a_plan_as_a_batch_command)
         scratch_folder(), console_path(), node_port(cluster->nodes[0]));
     terminal_wait(terminal, SHOW_MS, "6 nodes  3 shards");
     command(terminal, "mark 0-9");
-    terminal_press(terminal, "r");
-    terminal_wait(terminal, SHOW_MS, "Which shard gets");
-    terminal_press(terminal, "Enter");
-    terminal_wait(terminal, SHOW_MS, "Reshard: the plan");
-    terminal_press(terminal, "d");
-    terminal_wait(terminal, SHOW_MS, "saved; run it with");
+    plan_reshard(terminal, "Enter");
+    press(terminal, "d", "saved; run it with");
     const char *file = "";
     cr_assert_eq(shell_run(SHOW_MS, &file, "cat %s/reshard-*.slotctl", scratch_folder()), 0);
     cr_expect(strstr(file, "\nreshard ") != NULL && strstr(file, "0-9") != NULL, "%s", file);
@@ -264,18 +263,11 @@ Test(tui, fails_over_by_keys)
     cluster_fill(cluster, "key:", KEYS);
     struct node *primary = owner(cluster, 0), *replica = cluster_replica_of(cluster, primary);
     struct terminal *terminal = open_dashboard(cluster, 80, 24, "");
-    terminal_press(terminal, "f");
-    terminal_wait(terminal, SHOW_MS, "Which replica takes over?");
-    terminal_press(terminal, "Enter");
-    terminal_wait(terminal, SHOW_MS, "is this what you want?");
-    terminal_press(terminal, "Enter");
-    terminal_wait_gone(terminal, SHOW_MS, "is this what you want?");
+    ask_for_failover(terminal);
+    press_away(terminal, "Enter", "is this what you want?");
     cr_expect_eq(owner(cluster, 0), primary, "the safe answer must be the default");
 
-    terminal_press(terminal, "f");
-    terminal_wait(terminal, SHOW_MS, "Which replica takes over?");
-    terminal_press(terminal, "Enter");
-    terminal_wait(terminal, SHOW_MS, "is this what you want?");
+    ask_for_failover(terminal);
     terminal_press(terminal, "Down Enter");
     terminal_wait(terminal, OPERATION_MS, "done");
     cr_expect_eq(owner(cluster, 0), replica);
@@ -292,10 +284,8 @@ Test(tui, fails_over_by_mouse)
     cr_assert(terminal_find(terminal, scratch_printf("%s ", port_text(primary)), &column, &row));
     terminal_click(terminal, column, row);
     terminal_wait(terminal, SHOW_MS, "slot 5461  B");
-    terminal_click_text(terminal, "f failover");
-    terminal_wait(terminal, SHOW_MS, "Failover of shard B");
-    terminal_click_text(terminal, scratch_printf("%s   ", port_text(replica)));
-    terminal_wait(terminal, SHOW_MS, "is this what you want?");
+    click(terminal, "f failover", "Failover of shard B");
+    click(terminal, scratch_printf("%s   ", port_text(replica)), "is this what you want?");
     terminal_click_text(terminal, "Fail over: ");
     terminal_wait(terminal, OPERATION_MS, "done");
     cr_expect_eq(owner(cluster, 6000), replica);
@@ -341,10 +331,8 @@ Test(tui, goes_on_while_a_node_hangs)
     cr_assert(wait_for(
         OPERATION_MS, terminal_shows(terminal, "silent ") || terminal_shows(terminal, "failed ")));
     int64_t start = now_ms();
-    terminal_press(terminal, "2");
-    terminal_wait(terminal, SHOW_MS, "role    state");
-    terminal_press(terminal, "3");
-    terminal_wait(terminal, SHOW_MS, "thinks of");
+    press(terminal, "2", "role    state");
+    press(terminal, "3", "thinks of");
     cr_expect_lt(
         now_ms() - start, (int64_t)(1500 * test_slowness()), "keys must not wait for the node");
     node_resume(replica);
