@@ -19,6 +19,18 @@ enum { LIMIT_MS = 60000 };
 
 TestSuite(console_batch, .init = nodes_begin, .fini = nodes_end, .timeout = 180);
 
+/* A test of clusters of slotd, and the same of clusters of redis-server. */
+#define TEST_BOTH(name)                                                                            \
+    Test(console_batch, name)                                                                      \
+    {                                                                                              \
+        name();                                                                                    \
+    }                                                                                              \
+    Test(console_batch, name##_redis)                                                              \
+    {                                                                                              \
+        setenv("SERVER", "redis-server", 1);                                                       \
+        name();                                                                                    \
+    }
+
 /* --- running it --- */
 
 /* Gives the exit code; what it wrote, to both outputs, is in `said`. */
@@ -113,16 +125,7 @@ static void create_status_check(void)
     cr_expect(says("in a cluster already"), "%s", said);
 }
 
-Test(console_batch, create_status_check)
-{
-    create_status_check();
-}
-
-Test(console_batch, create_status_check_redis)
-{
-    setenv("SERVER", "redis-server", 1);
-    create_status_check();
-}
+TEST_BOTH(create_status_check)
 
 Test(console_batch, create_refuses_keys_and_few_nodes)
 {
@@ -199,16 +202,7 @@ static void reshard_under_load(void)
     wait_clean(cluster);
 }
 
-Test(console_batch, reshard_under_load)
-{
-    reshard_under_load();
-}
-
-Test(console_batch, reshard_under_load_redis)
-{
-    setenv("SERVER", "redis-server", 1);
-    reshard_under_load();
-}
+TEST_BOTH(reshard_under_load)
 
 /* A process that runs beside the test, and the file that gets its output. */
 static pid_t start_slotctl(const char *output, const char *line)
@@ -357,16 +351,7 @@ static void open_slot_survives_failover(void)
     wait_clean(cluster);
 }
 
-Test(console_batch, open_slot_survives_failover)
-{
-    open_slot_survives_failover();
-}
-
-Test(console_batch, open_slot_survives_failover_redis)
-{
-    setenv("SERVER", "redis-server", 1);
-    open_slot_survives_failover();
-}
+TEST_BOTH(open_slot_survives_failover)
 
 /* The node that it was on its way to is gone for good, and had nothing of it yet. */
 Test(console_batch, slot_whose_target_is_gone_goes_elsewhere)
@@ -457,16 +442,7 @@ static void failover_and_wait(void)
     cr_expect(says("no replica that answers"), "%s", said);
 }
 
-Test(console_batch, failover_and_wait)
-{
-    failover_and_wait();
-}
-
-Test(console_batch, failover_and_wait_redis)
-{
-    setenv("SERVER", "redis-server", 1);
-    failover_and_wait();
-}
+TEST_BOTH(failover_and_wait)
 
 /* --- nodes that hang --- */
 
