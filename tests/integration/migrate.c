@@ -78,6 +78,30 @@ static struct raw *sender_open(struct node *node, const char *line)
     return raw;
 }
 
+/* A MIGRATE that is under way: its target has taken the connection, and says nothing. */
+struct move {
+    struct raw *mover;
+    int listener, target;
+};
+
+static struct move move_begin(struct node *node, const char *key, int timeout_ms)
+{
+    int port;
+    struct move move = { .listener = silent_open(&port) };
+    move.mover = sender_open(
+        node, scratch_printf("MIGRATE 127.0.0.1 %d %s 0 %d\r\n", port, key, timeout_ms));
+    move.target = accept(move.listener, NULL, NULL); /* it has begun when the node connects */
+    return move;
+}
+
+static void move_end(struct move *move)
+{
+    if (move->mover)
+        raw_close(move->mover);
+    close(move->target);
+    close(move->listener);
+}
+
 static void expect_reply(struct raw *raw, const char *expected)
 {
     struct bytes reply = raw_reply(raw, 10000);
@@ -87,58 +111,45 @@ static void expect_reply(struct raw *raw, const char *expected)
 Test(migrate, keys_in_transit_are_read_and_not_written)
 {
     struct node *node = node_start("%s", "");
-    int port, fd = silent_open(&port);
     node_expect(node, "OK", "MSET {t}key old {t}other old");
-    struct raw *mover =
-        sender_open(node, scratch_printf("MIGRATE 127.0.0.1 %d {t}key 0 1000\r\n", port));
-    int seen = accept(fd, NULL, NULL); /* it has begun when the node connects */
+    struct move move = move_begin(node, "{t}key", 1000);
     struct raw *writer = sender_open(node, "SET {t}key new\r\n");
     node_expect(node, "OK", "SET {t}other new");
     node_expect(node, "old", "GET {t}key");
-    expect_reply(mover, "-IOERR error or timeout reading to target instance\r\n");
+    expect_reply(move.mover, "-IOERR error or timeout reading to target instance\r\n");
     expect_reply(writer, "+OK\r\n");
     node_expect(node, "new", "GET {t}key");
-    raw_close(mover);
     raw_close(writer);
-    close(seen);
-    close(fd);
+    move_end(&move);
 }
 
 Test(migrate, a_flush_takes_keys_in_transit_too)
 {
     struct node *node = node_start("%s", "");
-    int port, fd = silent_open(&port);
     node_expect(node, "OK", "SET key old");
-    struct raw *mover =
-        sender_open(node, scratch_printf("MIGRATE 127.0.0.1 %d key 0 10000\r\n", port));
-    int seen = accept(fd, NULL, NULL);
+    struct move move = move_begin(node, "key", 10000);
     node_expect(node, "OK", "FLUSHALL");
     struct raw *writer = sender_open(node, "SET key new\r\n");
     node_expect(node, "(nil)", "GET key");
     /* The other side says now that it has it: what is written afterwards is another key. */
-    cr_assert_eq(send(seen, "+OK\r\n+OK\r\n", 10, 0), 10);
-    expect_reply(mover, "+OK\r\n");
+    cr_assert_eq(send(move.target, "+OK\r\n+OK\r\n", 10, 0), 10);
+    expect_reply(move.mover, "+OK\r\n");
     expect_reply(writer, "+OK\r\n");
     node_expect(node, "new", "GET key");
-    raw_close(mover);
     raw_close(writer);
-    close(seen);
-    close(fd);
+    move_end(&move);
 }
 
 Test(migrate, whoever_asked_may_go)
 {
     struct node *node = node_start("%s", "");
-    int port, fd = silent_open(&port);
     node_expect(node, "OK", "SET key old");
-    struct raw *mover =
-        sender_open(node, scratch_printf("MIGRATE 127.0.0.1 %d key 0 300\r\n", port));
-    int seen = accept(fd, NULL, NULL);
-    raw_close(mover);
+    struct move move = move_begin(node, "key", 300);
+    raw_close(move.mover);
+    move.mover = NULL;
     node_expect(node, "OK", "SET key new"); /* when the time is over */
     node_expect(node, "new", "GET key");
-    close(seen);
-    close(fd);
+    move_end(&move);
 }
 
 /* The keys go out as they are where MIGRATE stands, and leave behind the transaction. */
