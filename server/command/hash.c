@@ -201,24 +201,31 @@ static void hincrbyfloat(struct call *call)
 
 /* ---- Reading ---- */
 
-/* Looks the key up; where it is not there, the count 0 is the answer. */
-static bool look(struct call *call, struct key *key, struct hash *hash)
+/* The key's hash, or one without a value where there is no key. False: the key is of another type,
+ * which has been replied. */
+static bool read_hash(struct call *call, struct hash *hash)
 {
-    bool wrong;
-    if (key_read_type(call, 1, TYPE_HASH, key, &wrong)) {
-        *hash = hash_of(key);
-        return true;
-    }
-    if (!wrong)
+    struct key key;
+    bool wrong, there = key_read_type(call, 1, TYPE_HASH, &key, &wrong);
+    *hash = there ? hash_of(&key) : (struct hash){ 0 };
+    return !wrong;
+}
+
+/* The same; where there is no key, the count 0 is the answer. */
+static bool look(struct call *call, struct hash *hash)
+{
+    if (!read_hash(call, hash))
+        return false;
+    if (!hash->value)
         reply_integer(call->reply, 0);
-    return false;
+    return hash->value;
 }
 
 static void reply_field(struct call *call, const struct hash *hash, struct bytes field)
 {
     struct bytes value;
     char scratch[NUMBER_TEXT_MAX];
-    if (hash && hash_get(hash, field, scratch, &value))
+    if (hash->value && hash_get(hash, field, scratch, &value))
         reply_bulk(call->reply, value);
     else
         reply_null(call->reply);
@@ -226,46 +233,33 @@ static void reply_field(struct call *call, const struct hash *hash, struct bytes
 
 static void hget(struct call *call)
 {
-    struct key key;
-    bool wrong, there = key_read_type(call, 1, TYPE_HASH, &key, &wrong);
-    if (wrong)
-        return;
     struct hash hash;
-    if (there)
-        hash = hash_of(&key);
-    reply_field(call, there ? &hash : NULL, call->argv[2]);
+    if (read_hash(call, &hash))
+        reply_field(call, &hash, call->argv[2]);
 }
 
 static void hmget(struct call *call)
 {
-    struct key key;
-    bool wrong, there = key_read_type(call, 1, TYPE_HASH, &key, &wrong);
-    if (wrong)
-        return;
     struct hash hash;
-    if (there)
-        hash = hash_of(&key);
+    if (!read_hash(call, &hash))
+        return;
     reply_array(call->reply, (size_t)call->argc - 2);
     for (int i = 2; i < call->argc; i++)
-        reply_field(call, there ? &hash : NULL, call->argv[i]);
+        reply_field(call, &hash, call->argv[i]);
 }
 
 /* Replies with fields, values or both. */
 static void reply_whole(struct call *call, bool fields, bool values)
 {
-    struct key key;
-    bool wrong, there = key_read_type(call, 1, TYPE_HASH, &key, &wrong);
-    if (wrong)
+    struct hash hash;
+    if (!read_hash(call, &hash))
         return;
-    struct hash hash = { 0 };
-    if (there)
-        hash = hash_of(&key);
-    size_t count = there ? hash_count(&hash) : 0;
+    size_t count = hash.value ? hash_count(&hash) : 0;
     if (fields && values)
         reply_map(call->reply, count);
     else
         reply_array(call->reply, count);
-    if (!there)
+    if (!hash.value)
         return;
     struct hash_iterator iterator = hash_iterate(&hash);
     struct hash_pair pair;
@@ -294,29 +288,26 @@ static void hvals(struct call *call)
 
 static void hlen(struct call *call)
 {
-    struct key key;
     struct hash hash;
-    if (look(call, &key, &hash))
+    if (look(call, &hash))
         reply_integer(call->reply, (int64_t)hash_count(&hash));
 }
 
 static void hexists(struct call *call)
 {
-    struct key key;
     struct hash hash;
     struct bytes value;
     char scratch[NUMBER_TEXT_MAX];
-    if (look(call, &key, &hash))
+    if (look(call, &hash))
         reply_integer(call->reply, hash_get(&hash, call->argv[2], scratch, &value));
 }
 
 static void hstrlen(struct call *call)
 {
-    struct key key;
     struct hash hash;
     struct bytes value = { NULL, 0 };
     char scratch[NUMBER_TEXT_MAX];
-    if (!look(call, &key, &hash))
+    if (!look(call, &hash))
         return;
     hash_get(&hash, call->argv[2], scratch, &value);
     reply_integer(call->reply, (int64_t)value.len);
