@@ -192,7 +192,8 @@ FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(OUT)/tests/fuzz/%,$(FUZZ_SRC))
 FUZZ_RUNS := $(foreach name,$(patsubst tests/fuzz/%.c,%,$(FUZZ_SRC)),\
 	"$(OUT_asan)/tests/fuzz/$(name) tests/fuzz/corpus/$(name)")
 
-$(OUT)/tests/fuzz/%: $(OUT)/obj/tests/fuzz/%.o $(OUT)/obj/tests/fuzz/corpus_main.o $(OUT)/tests/libserver.a
+$(OUT)/tests/fuzz/%: $(OUT)/obj/tests/fuzz/%.o $(OUT)/obj/tests/fuzz/corpus_main.o \
+		$(OUT)/tests/libsupport.a $(OUT)/tests/libserver.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS)
 

@@ -3,25 +3,10 @@
  * also the value of a DUMP payload with the right tail. */
 #include "server/snapshot/crc64.h"
 #include "server/snapshot/rdb_payload.h"
+#include "tests/support/drip.h"
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct drip {
-    struct bytes left;
-    size_t piece;
-};
-
-static ssize_t drip_read(void *context, void *to, size_t len, struct error *error)
-{
-    struct drip *drip = context;
-    size_t n = len < drip->piece ? len : drip->piece;
-    n = n < drip->left.len ? n : drip->left.len;
-    if (n > 0)
-        memcpy(to, drip->left.data, n);
-    drip->left = (struct bytes){ drip->left.data + n, drip->left.len - n };
-    return (ssize_t)n;
-}
 
 static void note(struct buffer *out, struct bytes text)
 {

@@ -4,6 +4,7 @@
 #include "server/snapshot/crc64.h"
 #include "server/snapshot/rdb_file.h"
 #include "server/snapshot/rdb_payload.h"
+#include "tests/support/drip.h"
 #include "tests/support/scratch.h"
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -14,27 +15,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* --- A sink that keeps, a source that gives in pieces. --- */
+/* --- A sink that keeps. --- */
 
 static bool keep(void *context, struct bytes data, struct error *error)
 {
     buffer_append(context, data.data, data.len);
     return true;
-}
-
-struct drip {
-    struct bytes left;
-    size_t piece;
-};
-
-static ssize_t drip_read(void *context, void *to, size_t len, struct error *error)
-{
-    struct drip *drip = context;
-    size_t n = len < drip->piece ? len : drip->piece;
-    n = n < drip->left.len ? n : drip->left.len;
-    memcpy(to, drip->left.data, n);
-    drip->left = (struct bytes){ drip->left.data + n, drip->left.len - n };
-    return (ssize_t)n;
 }
 
 static struct rdb_key string_key(struct bytes name)
