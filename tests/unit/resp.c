@@ -1,5 +1,6 @@
 #include "common/resp.h"
 
+#include "tests/support/resp_pieces.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,29 +19,13 @@ static void describe(struct buffer *out, const struct resp_reader *reader, enum 
     }
 }
 
-/* Reads `text` as it arrives in pieces of `piece` bytes. The bytes lie elsewhere in every call, in
- * a block of just their size, so that a view that outlives its call is seen. */
-static struct buffer read_in_pieces(struct resp_reader *reader, struct bytes text, size_t piece)
+/* What a server would understand of it, with "..." for a request that is not whole. */
+static struct buffer read_all(struct resp_reader reader, struct bytes text, size_t piece)
 {
     struct buffer out = { 0 };
-    size_t start = 0, end = 0;
-    enum resp_status status = RESP_MORE;
-    while (status != RESP_ERROR && (status == RESP_OK || end < text.len)) {
-        if (status == RESP_MORE)
-            end = text.len - end < piece ? text.len : end + piece;
-        size_t len = end - start, consumed;
-        char *data = malloc(len != 0 ? len : 1);
-        memcpy(data, text.data + start, len);
-        status = resp_read(reader, data, len, &consumed);
-        cr_assert_leq(consumed, len);
-        if (status != RESP_OK)
-            cr_assert_eq(consumed, 0);
-        describe(&out, reader, status);
-        free(data);
-        start += consumed;
-    }
-    if (status != RESP_ERROR && start < text.len)
+    if (resp_read_in_pieces(&reader, text, piece, describe, &out) > 0)
         buffer_append_text(&out, "...");
+    resp_reader_free(&reader);
     return out;
 }
 
@@ -48,13 +33,11 @@ static void expect(struct resp_reader settings, struct bytes text, const char *e
 {
     static const size_t pieces[] = { 1, 2, 3, 7, SIZE_MAX };
     for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
-        struct resp_reader reader = settings;
-        struct buffer out = read_in_pieces(&reader, text, pieces[i]);
+        struct buffer out = read_all(settings, text, pieces[i]);
         cr_assert(bytes_equal(buffer_bytes(&out), bytes_of(expected)),
             "%.*s\nin pieces of %zu: %.*s\nexpected: %s", (int)text.len, text.data, pieces[i],
             (int)out.len, out.data, expected);
         buffer_free(&out);
-        resp_reader_free(&reader);
     }
 }
 
@@ -138,17 +121,15 @@ Test(resp, bound_of_an_argument_is_the_owners)
 /* `start` and then digits up to `len` bytes behind it. */
 static void expect_line(const char *start, char fill, size_t len, const char *expected)
 {
-    struct buffer text = { 0 }, out;
+    struct buffer text = { 0 };
     buffer_append_text(&text, start);
     for (size_t i = 0; i < len; i++)
         buffer_append_char(&text, fill);
-    struct resp_reader reader = { 0 };
-    out = read_in_pieces(&reader, buffer_bytes(&text), 1000);
+    struct buffer out = read_all((struct resp_reader){ 0 }, buffer_bytes(&text), 1000);
     cr_assert(bytes_equal(buffer_bytes(&out), bytes_of(expected)), "%s %zu: %.*s", start, len,
         (int)out.len, out.data);
     buffer_free(&out);
     buffer_free(&text);
-    resp_reader_free(&reader);
 }
 
 Test(resp, lines_without_an_end_are_bounded)
