@@ -280,7 +280,7 @@ Test(blocking, slot_that_moves)
     cr_expect(bytes_equal(got, bytes_of(moved)), "%s", raw_escape(got));
     wait_for_blocked(from, 0);
     raw_send_text(list, "PING\r\n"); /* the connection goes on */
-    cr_expect(bytes_equal(raw_reply(list, 10000), BYTES("+PONG\r\n")));
+    raw_expect_next(list, "+PONG\r\n");
     raw_close(list);
     raw_close(other);
 }

@@ -207,8 +207,7 @@ Test(clients, pause)
     cr_expect_eq(raw_reply(writer, 300).len, 0, "a write went through");
     raw_expect(reader, "$-1\r\n", "GET k");
     node_expect(node, "OK", "CLIENT UNPAUSE");
-    struct bytes got = raw_reply(writer, 5000);
-    cr_expect(bytes_equal(got, BYTES("+OK\r\n")), "%s", raw_escape(got));
+    raw_expect_next(writer, "+OK\r\n");
     node_expect(node, "OK", "CLIENT PAUSE 300 ALL");
     int64_t start = now_ms();
     raw_expect(reader, "$1\r\nv\r\n", "GET k");

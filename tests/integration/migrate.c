@@ -102,12 +102,6 @@ static void move_end(struct move *move)
     close(move->listener);
 }
 
-static void expect_reply(struct raw *raw, const char *expected)
-{
-    struct bytes reply = raw_reply(raw, 10000);
-    cr_assert(bytes_equal(reply, bytes_of(expected)), "got %s", raw_escape(reply));
-}
-
 Test(migrate, keys_in_transit_are_read_and_not_written)
 {
     struct node *node = node_start("%s", "");
@@ -116,8 +110,8 @@ Test(migrate, keys_in_transit_are_read_and_not_written)
     struct raw *writer = sender_open(node, "SET {t}key new\r\n");
     node_expect(node, "OK", "SET {t}other new");
     node_expect(node, "old", "GET {t}key");
-    expect_reply(move.mover, "-IOERR error or timeout reading to target instance\r\n");
-    expect_reply(writer, "+OK\r\n");
+    raw_expect_next(move.mover, "-IOERR error or timeout reading to target instance\r\n");
+    raw_expect_next(writer, "+OK\r\n");
     node_expect(node, "new", "GET {t}key");
     raw_close(writer);
     move_end(&move);
@@ -133,8 +127,8 @@ Test(migrate, a_flush_takes_keys_in_transit_too)
     node_expect(node, "(nil)", "GET key");
     /* The other side says now that it has it: what is written afterwards is another key. */
     cr_assert_eq(send(move.target, "+OK\r\n+OK\r\n", 10, 0), 10);
-    expect_reply(move.mover, "+OK\r\n");
-    expect_reply(writer, "+OK\r\n");
+    raw_expect_next(move.mover, "+OK\r\n");
+    raw_expect_next(writer, "+OK\r\n");
     node_expect(node, "new", "GET key");
     raw_close(writer);
     move_end(&move);

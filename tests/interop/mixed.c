@@ -237,8 +237,7 @@ static void expect_message(struct raw *raw, const char *kind, const char *channe
     const char *text = scratch_printf("%d", number);
     const char *expected = scratch_printf("*3\r\n$%zu\r\n%s\r\n$%zu\r\n%s\r\n$%zu\r\n%s\r\n",
         strlen(kind), kind, strlen(channel), channel, strlen(text), text);
-    struct bytes reply = raw_reply(raw, 10000);
-    cr_expect(bytes_equal(reply, bytes_of(expected)), "%s", raw_escape(reply));
+    raw_expect_next(raw, expected);
 }
 
 /* Whoever publishes, everybody hears it; of a shard its two nodes, one of each kind. */

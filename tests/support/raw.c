@@ -210,7 +210,13 @@ void raw_check(struct raw *raw, const char *file, int line, const char *expected
 {
     cr_assert(raw_send(raw, sent, strlen(sent)) && raw_send_text(raw, "\r\n"),
         "%s:%d: the connection is closed before: %s", file, line, sent);
-    struct bytes got = raw_reply(raw, 10000);
+    raw_check_next(raw, file, line, expected, sent);
+}
+
+void raw_check_next(
+    struct raw *raw, const char *file, int line, const char *expected, const char *sent)
+{
+    struct bytes got = raw_reply(raw, 20000);
     cr_assert(bytes_equal(got, bytes_of(expected)),
         "%s:%d: %s\n  expected \"%s\"\n  got      \"%s\"", file, line, sent,
         raw_escape(bytes_of(expected)), raw_escape(got));

@@ -35,5 +35,9 @@ const char *raw_escape(struct bytes bytes);
 /* One command as an inline line, one reply, byte for byte. */
 #define raw_expect(raw, expected, line) raw_check((raw), __FILE__, __LINE__, (expected), (line))
 void raw_check(struct raw *raw, const char *file, int line, const char *expected, const char *sent);
+/* The next reply, byte for byte, to what was sent before. */
+#define raw_expect_next(raw, expected) raw_check_next((raw), __FILE__, __LINE__, (expected), "")
+void raw_check_next(
+    struct raw *raw, const char *file, int line, const char *expected, const char *sent);
 
 #endif
