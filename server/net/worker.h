@@ -28,6 +28,7 @@ struct worker {
     atomic_size_t waiting;        /* connections whose request waits to be retried; INFO reads it */
     struct buffer *pool;          /* input buffers that are not in use */
     size_t pool_count;
+    struct aof *aof;                /* holds replies at its gate under appendfsync always */
     struct gate_listener *listener; /* wakes us when the journal is safe further on */
     struct event *alarm;            /* for the time-outs of those who wait for keys */
     struct mailbox *mailbox;
