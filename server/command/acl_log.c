@@ -2,7 +2,7 @@
 
 #include "common/memory.h"
 #include "server/clock.h"
-#include "server/command/client.h"
+#include "server/command/client_describe.h"
 #include "server/config.h"
 #include "server/info.h"
 #include <inttypes.h>
@@ -95,7 +95,7 @@ void acl_log_add(const struct session *session, enum acl_reason reason, enum acl
 {
     struct buffer client = { 0 };
     atomic_fetch_add(&counters[reason], 1);
-    client_describe(&client, session, clock_unix_ms());
+    client_describe(&client, session, clock_unix_ms(), false);
     struct denial *entry = memory_alloc_zeroed(1, sizeof(*entry));
     *entry = (struct denial){ .reason = reason,
         .context = context,

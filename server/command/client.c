@@ -1,22 +1,19 @@
-/* CLIENT. A session belongs to its worker, so what concerns all clients (LIST, KILL) makes a round
- * through the workers, each of which answers for its own, while the client that asked waits. */
-#include "server/command/acl_users.h"
-#include "server/command/block.h"
+/* CLIENT: names and switches of the client that asks, and the table of all subcommands; those of its
+ * other ideas are in client_*.c. */
 #include "server/command/client.h"
+
+#include "server/command/block.h"
+#include "server/command/client_describe.h"
+#include "server/command/client_pause.h"
+#include "server/command/client_round.h"
 #include "server/command/client_tracking.h"
-#include "server/command/background.h"
-#include "server/command/condition.h"
 #include "server/command/families.h"
 #include "server/command/help.h"
 #include "server/command/rows.h"
-#include "server/command/topic.h"
-#include "server/command/tracking.h"
-#include "server/command/transaction.h"
-#include "server/command/watch.h"
 
 #include "common/memory.h"
-#include "common/number.h"
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- Names ---- */
 
@@ -37,22 +34,16 @@ bool client_name_is_valid(struct call *call, struct bytes name)
     return false;
 }
 
-static void set_text(char **place, struct bytes text)
-{
-    free(*place);
-    *place = memory_alloc(text.len + 1);
-    memcpy(*place, text.data, text.len);
-    (*place)[text.len] = '\0';
-}
-
 /* An empty name is none. */
 static void set_name(char **place, struct bytes name)
 {
-    set_text(place, name);
-    if (name.len == 0) {
-        free(*place);
-        *place = NULL;
-    }
+    free(*place);
+    *place = NULL;
+    if (name.len == 0)
+        return;
+    *place = memory_alloc(name.len + 1);
+    memcpy(*place, name.data, name.len);
+    (*place)[name.len] = '\0';
 }
 
 void client_set_name(struct session *session, struct bytes name)
@@ -99,316 +90,15 @@ static void client_id(struct call *call)
     reply_integer(call->reply, (int64_t)call->session->id);
 }
 
-/* ---- One line a client ---- */
-
-/* `asks`: the session waits for nothing but this. */
-static void append_flags(struct buffer *out, const struct session *session, bool asks)
-{
-    unsigned flags = session->flags, tracking = session->tracking ? session->tracking->flags : 0;
-    const struct {
-        bool on;
-        char letter;
-    } letters[] = {
-        { flags & SESSION_REPLICA, 'S' },
-        { flags & SESSION_MONITOR, 'O' },
-        { flags & SESSION_PRIMARY, 'M' },
-        { flags & SESSION_SUBSCRIBED, 'P' },
-        { session->transaction, 'x' },
-        { flags & SESSION_PARKED && !asks, 'b' },
-        { flags & SESSION_TRACKING, 't' },
-        { tracking & TRACKING_BROKEN, 'R' },
-        { tracking & TRACKING_BCAST, 'B' },
-        { atomic_load(&session->watch_broken), 'd' },
-        { flags & SESSION_CLOSE_AFTER_REPLY, 'c' },
-        { flags & SESSION_UNIX_SOCKET, 'U' },
-        { flags & SESSION_READONLY, 'r' },
-        { flags & SESSION_NO_EVICT, 'e' },
-        { flags & SESSION_NO_TOUCH, 'T' },
-    };
-    size_t before = out->len;
-    for (size_t i = 0; i < sizeof(letters) / sizeof(*letters); i++) {
-        if (letters[i].on)
-            buffer_append_char(out, letters[i].letter);
-    }
-    if (out->len == before)
-        buffer_append_char(out, 'N');
-}
-
-/* In the session's thread. */
-static void describe(struct buffer *out, const struct session *session, int64_t now, bool asks)
-{
-    struct session_figures figures = { 0 };
-    session->executor->measure(session, &figures);
-    buffer_printf(out, "id=%llu addr=%s laddr=%s fd=%d name=%s age=%lld idle=%lld flags=",
-        (unsigned long long)session->id, session->peer, session->local, figures.fd,
-        session->name ? session->name : "", (long long)(now - session->created_ms) / 1000,
-        (long long)(now - session->active_ms) / 1000);
-    append_flags(out, session, asks);
-    buffer_printf(out,
-        " db=%u sub=%zu psub=%zu ssub=%zu multi=%d qbuf=%zu qbuf-free=%zu argv-mem=0 multi-mem=%zu "
-        "rbs=%zu "
-        "rbp=%zu obl=%zu oll=%zu omem=%zu tot-mem=%zu events=%s cmd=%s user=%s redir=%lld "
-        "resp=%d",
-        session->database, topic_count_of(session, TOPIC_CHANNEL),
-        topic_count_of(session, TOPIC_PATTERN), topic_count_of(session, TOPIC_SHARD),
-        session->transaction ? (int)session->transaction->count : -1,
-        figures.input, figures.input_free, transaction_memory(session), figures.output_memory,
-        figures.output_buffer, figures.output_buffer, figures.output_blobs, figures.output_memory,
-        figures.memory, figures.is_writing ? "rw" : "r",
-        session->last_command ? command_by_id(session->last_command - 1)->name : "NULL",
-        acl_session_user(session), (long long)client_redirect_of(session), session->reply.protocol);
-    buffer_printf(out, " lib-name=%s lib-ver=%s",
-        session->library_name ? session->library_name : "",
-        session->library_version ? session->library_version : "");
-}
-
-void client_describe(struct buffer *out, const struct session *session, int64_t now)
-{
-    describe(out, session, now, false);
-}
-
 static void client_info(struct call *call)
 {
     struct buffer line = { 0 };
     if (!call->in_exec)
         call->session->last_command = call->entry->id + 1;
-    describe(&line, call->session, call->now, true);
+    client_describe(&line, call->session, call->now, true);
     buffer_append_char(&line, '\n');
     reply_verbatim(call->reply, "txt", buffer_bytes(&line));
     buffer_free(&line);
-}
-
-/* ---- Rounds: LIST and KILL ---- */
-
-enum client_type { CLIENT_ANY, CLIENT_NORMAL, CLIENT_REPLICA, CLIENT_PRIMARY, CLIENT_PUBSUB };
-
-/* Which clients a round is about. */
-struct filter {
-    uint64_t *ids; /* owned */
-    size_t id_count;
-    enum client_type type;
-    char *peer, *local, *user; /* owned; NULL: any */
-    bool skip_me;
-};
-
-struct round {
-    struct ticket *ticket;
-    struct filter filter;
-    uint64_t me;
-    int64_t now;
-    bool kills, by_address; /* by_address: the old form, whose answer is OK or an error */
-    size_t count;
-    struct buffer text;
-};
-
-static bool parse_type(struct bytes word, enum client_type *type)
-{
-    static const struct {
-        const char *word;
-        enum client_type type;
-    } types[] = {
-        { "normal", CLIENT_NORMAL },
-        { "slave", CLIENT_REPLICA },
-        { "replica", CLIENT_REPLICA },
-        { "pubsub", CLIENT_PUBSUB },
-        { "master", CLIENT_PRIMARY },
-    };
-    for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
-        if (bytes_is(word, types[i].word)) {
-            *type = types[i].type;
-            return true;
-        }
-    }
-    return false;
-}
-
-static enum client_type type_of_session(const struct session *session)
-{
-    if (session->flags & SESSION_REPLICA)
-        return CLIENT_REPLICA;
-    if (session->flags & SESSION_PRIMARY)
-        return CLIENT_PRIMARY;
-    return session->flags & SESSION_SUBSCRIBED ? CLIENT_PUBSUB : CLIENT_NORMAL;
-}
-
-static bool is_wanted(const struct round *round, const struct session *session)
-{
-    const struct filter *filter = &round->filter;
-    bool listed = filter->id_count == 0;
-    for (size_t i = 0; i < filter->id_count; i++)
-        listed = listed || filter->ids[i] == session->id;
-    return listed && (filter->type == CLIENT_ANY || filter->type == type_of_session(session)) &&
-           (!filter->peer || strcmp(filter->peer, session->peer) == 0) &&
-           (!filter->local || strcmp(filter->local, session->local) == 0) &&
-           (!filter->user || (strcmp(filter->user, acl_session_user(session)) == 0 &&
-                                 type_of_session(session) != CLIENT_PRIMARY)) &&
-           !(filter->skip_me && session->id == round->me);
-}
-
-static void visit(void *arg, struct session *session)
-{
-    struct round *round = arg;
-    if (!is_wanted(round, session))
-        return;
-    round->count++;
-    if (!round->kills) {
-        describe(&round->text, session, round->now, session->id == round->me);
-        buffer_append_char(&round->text, '\n');
-    } else if (session->id == round->me) {
-        session->flags |= SESSION_CLOSE_AFTER_REPLY;
-    } else {
-        session->executor->close(session);
-    }
-}
-
-static void free_filter(struct filter *filter)
-{
-    free(filter->ids);
-    free(filter->peer);
-    free(filter->local);
-    free(filter->user);
-}
-
-static void answer(struct session *session, void *arg)
-{
-    struct round *round = arg;
-    if (session && !round->kills)
-        reply_verbatim(&session->reply, "txt", buffer_bytes(&round->text));
-    else if (session && round->by_address && round->count > 0)
-        reply_ok(&session->reply);
-    else if (session && round->by_address)
-        reply_error(&session->reply, "No such client");
-    else if (session)
-        reply_integer(&session->reply, (int64_t)round->count);
-    free_filter(&round->filter);
-    buffer_free(&round->text);
-    free(round);
-}
-
-static void done(void *arg)
-{
-    struct round *round = arg;
-    ticket_finish(round->ticket, answer, round);
-}
-
-static void start_round(struct call *call, struct filter *filter, bool kills, bool by_address)
-{
-    if (!call_can_park(call)) {
-        reply_error(call->reply, "CLIENT %s is for connections", kills ? "KILL" : "LIST");
-        free_filter(filter);
-        return;
-    }
-    if (!call->in_exec)
-        call->session->last_command = call->entry->id + 1;
-    struct round *round = memory_alloc_zeroed(1, sizeof(*round));
-    round->filter = *filter;
-    round->me = call->session->id;
-    round->now = call->now;
-    round->kills = kills;
-    round->by_address = by_address;
-    round->ticket = call_park(call);
-    call->executor->visit(call->executor, visit, done, round);
-}
-
-static bool add_id(struct call *call, struct filter *filter, struct bytes text, const char *error)
-{
-    int64_t id;
-    if (!number_parse(text, &id) || id < 1) {
-        reply_error(call->reply, "%s", error);
-        return false;
-    }
-    filter->ids = memory_resize(filter->ids, (filter->id_count + 1) * sizeof(*filter->ids));
-    filter->ids[filter->id_count++] = (uint64_t)id;
-    return true;
-}
-
-static bool read_list_filter(struct call *call, struct filter *filter)
-{
-    if (call->argc == 2)
-        return true;
-    if (call->argc == 4 && bytes_is(call->argv[2], "type")) {
-        if (parse_type(call->argv[3], &filter->type))
-            return true;
-        reply_error(call->reply, "Unknown client type '%.*s'",
-            (int)(call->argv[3].len < 64 ? call->argv[3].len : 64), call->argv[3].data);
-        return false;
-    }
-    if (call->argc > 3 && bytes_is(call->argv[2], "id")) {
-        for (int i = 3; i < call->argc; i++) {
-            if (!add_id(call, filter, call->argv[i], "Invalid client ID"))
-                return false;
-        }
-        return true;
-    }
-    call_error_syntax(call);
-    return false;
-}
-
-static void client_list(struct call *call)
-{
-    struct filter filter = { 0 };
-    if (read_list_filter(call, &filter))
-        start_round(call, &filter, false, false);
-    else
-        free_filter(&filter);
-}
-
-/* One pair of CLIENT KILL's filters. */
-static bool read_kill_pair(struct call *call, int at, struct filter *filter)
-{
-    struct bytes word = call->argv[at], value = call->argv[at + 1];
-    if (bytes_is(word, "id"))
-        return add_id(call, filter, value, "client-id should be greater than 0");
-    if (bytes_is(word, "type")) {
-        if (parse_type(value, &filter->type))
-            return true;
-        reply_error(call->reply, "Unknown client type '%.*s'",
-            (int)(value.len < 64 ? value.len : 64), value.data);
-        return false;
-    }
-    if (bytes_is(word, "addr")) {
-        set_text(&filter->peer, value);
-        return true;
-    }
-    if (bytes_is(word, "laddr")) {
-        set_text(&filter->local, value);
-        return true;
-    }
-    if (bytes_is(word, "user")) {
-        if (!acl_users_has(value)) {
-            reply_error(call->reply, "No such user '%.*s'", (int)(value.len < 64 ? value.len : 64),
-                value.data);
-            return false;
-        }
-        set_text(&filter->user, value);
-        return true;
-    }
-    if (bytes_is(word, "skipme") && (bytes_is(value, "yes") || bytes_is(value, "no"))) {
-        filter->skip_me = bytes_is(value, "yes");
-        return true;
-    }
-    call_error_syntax(call);
-    return false;
-}
-
-static void client_kill(struct call *call)
-{
-    struct filter filter = { .skip_me = true };
-    if (call->argc == 3) {
-        filter.skip_me = false;
-        set_text(&filter.peer, call->argv[2]);
-        start_round(call, &filter, true, true);
-        return;
-    }
-    bool ok = call->argc % 2 == 0;
-    if (!ok)
-        call_error_syntax(call);
-    for (int i = 2; ok && i + 1 < call->argc; i += 2)
-        ok = read_kill_pair(call, i, &filter);
-    if (ok)
-        start_round(call, &filter, true, false);
-    else
-        free_filter(&filter);
 }
 
 static void client_unblock(struct call *call)
@@ -476,85 +166,6 @@ static void client_reply(struct call *call)
     } else {
         call_error_syntax(call);
     }
-}
-
-/* ---- Pauses ---- */
-
-/* pause_begin stops all turns, and this is one: it runs in the executor's thread behind the turn.
- */
-struct pause_order {
-    struct executor *executor;
-    bool writes_only;
-    int64_t until_ms;
-    struct ticket *ticket; /* NULL: it has been told already */
-};
-
-static void pause_told(struct session *session, void *arg)
-{
-    if (session)
-        reply_ok(&session->reply);
-    free(arg);
-}
-
-static void begin_pause_now(void *arg)
-{
-    struct pause_order *order = arg;
-    pause_begin(PAUSE_CLIENT, order->writes_only, order->until_ms);
-    if (order->ticket)
-        ticket_finish(order->ticket, pause_told, order);
-    else
-        free(order);
-}
-
-/* Between two turns of the executor, or in the midst of one whose script takes long. */
-static void begin_pause(void *arg)
-{
-    struct pause_order *order = arg;
-    if (turn_is_held(order->executor->turn))
-        background_run(0, begin_pause_now, order);
-    else
-        begin_pause_now(order);
-}
-
-static void client_pause(struct call *call)
-{
-    int64_t timeout, until;
-    bool writes_only = false;
-    if (call->argc == 4 && bytes_is(call->argv[3], "write")) {
-        writes_only = true;
-    } else if (call->argc > 4) {
-        call_error_arity(call);
-        return;
-    } else if (call->argc == 4 && !bytes_is(call->argv[3], "all")) {
-        reply_error(call->reply, "CLIENT PAUSE mode must be WRITE or ALL");
-        return;
-    }
-    if (!number_parse(call->argv[2], &timeout) ||
-        __builtin_add_overflow(timeout, call->now, &until)) {
-        reply_error(call->reply, "timeout is not an integer or out of range");
-        return;
-    }
-    if (timeout < 0) {
-        reply_error(call->reply, "timeout is negative");
-        return;
-    }
-    if (!call->executor->post) {
-        reply_error(call->reply, "CLIENT PAUSE is for connections");
-        return;
-    }
-    struct pause_order *order = memory_alloc(sizeof(*order));
-    *order = (struct pause_order){ call->executor, writes_only, until, NULL };
-    if (call_can_park(call))
-        order->ticket = call_park(call);
-    else
-        reply_ok(call->reply);
-    call->executor->post(call->executor, begin_pause, order);
-}
-
-static void client_unpause(struct call *call)
-{
-    pause_end(PAUSE_CLIENT);
-    reply_ok(call->reply);
 }
 
 /* ---- The table ---- */

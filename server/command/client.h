@@ -6,8 +6,6 @@
 
 /* No spaces, line ends or anything else that CLIENT LIST could not show; else the error is written. */
 bool client_name_is_valid(struct call *call, struct bytes name);
-/* The line that CLIENT INFO has, without its end; in the session's thread. now: Unix time in ms. */
-void client_describe(struct buffer *out, const struct session *session, int64_t now);
 void client_set_name(struct session *session, struct bytes name); /* empty: none */
 
 #endif
