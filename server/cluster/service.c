@@ -12,7 +12,10 @@
 #include "server/clock.h"
 #include "server/cluster/bus.h"
 #include "server/cluster/nodes_conf.h"
-#include "server/cluster/route.h"
+#include "server/cluster/post_office.h"
+#include "server/cluster/published.h"
+#include "server/cluster/serving.h"
+#include "server/cluster/settings.h"
 #include "server/config.h"
 #include "server/log.h"
 #include "server/mailbox.h"
@@ -21,19 +24,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-enum { TICK_MS = 100, BUS_PORT_OFFSET = 10000, BACKLOG = 511 };
-
-/* A view and how many hold it; the newest is held once for being it. Guarded by views.mutex. */
-struct published {
-    struct published *next;
-    struct cluster_view *view;
-    unsigned holders;
-};
-
-static struct {
-    pthread_mutex_t mutex;
-    struct published *first; /* the newest; behind it older ones that somebody still holds */
-} views = { .mutex = PTHREAD_MUTEX_INITIALIZER };
+enum { TICK_MS = 100, BACKLOG = 511 };
 
 /* The bus thread's, or, before it runs, the main thread's. */
 static struct {
@@ -44,9 +35,7 @@ static struct {
     struct event_base *base;
     struct mailbox *mailbox;
     struct bus *bus;
-    uint64_t revision;           /* of the newest view */
-    uint8_t serving[SLOT_COUNT]; /* what the slots' fields say; enum slot_serving */
-    struct node_id primary;      /* that this node followed then; zeros: none */
+    uint64_t revision; /* of the newest view */
     int64_t unix_start, monotonic_start;
     pthread_t thread;
     bool told_ok; /* what the hooks were told of the cluster's state */
@@ -58,148 +47,19 @@ static struct {
     atomic_size_t link_memory;             /* bytes; read by any thread */
 } service;
 
-/* A message of a client. */
-struct outgoing {
-    struct outgoing *next;
-    bool sharded;
-    size_t channel_len, message_len;
-    char data[];
-};
-
-/* What the bus thread has not taken yet: it is woken for the first, and takes all. */
-static struct {
-    pthread_mutex_t mutex; /* guards first and last */
-    struct outgoing *first, **last;
-    atomic_bool has_others; /* there are nodes to send to; written by the bus thread */
-} post_office = { .mutex = PTHREAD_MUTEX_INITIALIZER, .last = &post_office.first };
-
 /* Unix time that never goes back. */
 static int64_t now_ms(void)
 {
     return service.unix_start + (clock_monotonic_ms() - service.monotonic_start);
 }
 
-/* ---- The view ---- */
+/* ---- What is shown ---- */
 
-static void drop_unheld(void)
-{
-    for (struct published **at = &views.first->next; *at;) {
-        struct published *old = *at;
-        if (old->holders > 0) {
-            at = &old->next;
-            continue;
-        }
-        *at = old->next;
-        cluster_view_free(old->view);
-        free(old);
-    }
-}
-
-static void publish(struct cluster_view *view)
-{
-    struct published *newest = memory_alloc(sizeof(*newest));
-    *newest = (struct published){ NULL, view, 0 };
-    pthread_mutex_lock(&views.mutex);
-    newest->next = views.first;
-    views.first = newest;
-    drop_unheld();
-    pthread_mutex_unlock(&views.mutex);
-}
-
-const struct cluster_view *cluster_view_hold(void)
-{
-    const struct cluster_view *view = NULL;
-    pthread_mutex_lock(&views.mutex);
-    if (views.first) {
-        views.first->holders++;
-        view = views.first->view;
-    }
-    pthread_mutex_unlock(&views.mutex);
-    return view;
-}
-
-void cluster_view_release(const struct cluster_view *view)
-{
-    if (!view)
-        return;
-    pthread_mutex_lock(&views.mutex);
-    struct published *held = views.first;
-    while (held->view != view)
-        held = held->next;
-    held->holders--;
-    drop_unheld();
-    pthread_mutex_unlock(&views.mutex);
-}
-
-/* ---- What slots say ---- */
-
-static enum slot_serving serving_of(const struct cluster_view *view, unsigned slot)
-{
-    switch (cluster_slot_serving(service.cluster, slot)) {
-    case CLUSTER_SERVING_MINE:
-        return SLOT_MINE;
-    case CLUSTER_SERVING_MIGRATING:
-        return SLOT_MIGRATING;
-    case CLUSTER_SERVING_IMPORTING:
-        return SLOT_IMPORTING;
-    case CLUSTER_SERVING_ELSEWHERE:
-        break;
-    }
-    const struct cluster_view_node *me = &view->nodes[view->myself];
-    bool my_primarys = me->primary != CLUSTER_NO_NODE && view->owner[slot] == me->primary;
-    return my_primarys ? SLOT_REPLICA : SLOT_FOREIGN;
-}
-
-static bool is_mine(enum slot_serving serving)
-{
-    return serving == SLOT_MINE || serving == SLOT_MIGRATING;
-}
-
-/* To anyone, as its owner or as the owner's replica. */
-static bool is_served(enum slot_serving serving)
-{
-    return is_mine(serving) || serving == SLOT_REPLICA;
-}
-
-/* Whether those who listen to channels of the slot here must look for them elsewhere: it is served
- * no more, or has gone to another node of the shard that is not this one. */
-static bool leaves(enum slot_serving before, enum slot_serving now, bool follows_another)
-{
-    if (is_mine(before))
-        return !is_mine(now);
-    return before == SLOT_REPLICA && (!is_served(now) || (now == SLOT_REPLICA && follows_another));
-}
-
-static struct node_id primary_of(const struct cluster_view *view)
-{
-    uint16_t primary = view->nodes[view->myself].primary;
-    return primary == CLUSTER_NO_NODE ? (struct node_id){ "" } : view->nodes[primary].id;
-}
-
-/* Sets the fields of the slots that are gained, or of the others. */
 static void set_slots(const struct cluster_view *view, bool gained)
 {
     struct slot_set left = { 0 };
-    struct node_id primary = primary_of(view);
-    bool follows_another = !node_id_equal(&primary, &service.primary);
-    for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
-        enum slot_serving before = service.serving[slot], serving = serving_of(view, slot);
-        if (is_mine(serving) == gained && leaves(before, serving, follows_another))
-            slot_set_add(&left, slot);
-        if (serving == before || is_mine(serving) != gained)
-            continue;
-        struct slot *field = store_slot(service.store, 0, slot);
-        if (!slot_lock_enter(&field->lock)) {
-            service.lags = true; /* a script has it for long: nobody waits here for that */
-            slot_set_remove(&left, slot);
-            continue;
-        }
-        field->serving = (uint8_t)serving;
-        slot_lock_release(&field->lock);
-        service.serving[slot] = (uint8_t)serving;
-    }
-    if (!gained)
-        service.primary = primary;
+    if (!serving_set(service.cluster, view, gained, &left))
+        service.lags = true;
     if (!slot_set_is_empty(&left))
         service.hooks->slots_left(&left);
 }
@@ -230,10 +90,10 @@ static void show(void)
     bool changed = view->revision != service.revision || service.lags;
     service.lags = false;
     service.revision = view->revision;
-    atomic_store_explicit(&post_office.has_others, view->node_count > 1, memory_order_relaxed);
+    post_office_set_others(view->node_count > 1);
     if (changed)
         set_slots(view, true);
-    publish(view);
+    cluster_view_publish(view);
     if (changed)
         set_slots(view, false);
 }
@@ -349,16 +209,23 @@ static void (*const effect_table[])(const struct cluster_effect *effect) = {
     [CLUSTER_EFFECT_LOG] = do_log,
 };
 
+/* Whether there were any. */
+static bool do_effects(void)
+{
+    struct cluster_effect effect;
+    bool any = false;
+    while (cluster_next_effect(service.cluster, &effect)) {
+        effect_table[effect.kind](&effect);
+        any = true;
+    }
+    return any;
+}
+
 static void carry_out(void)
 {
     bool any;
     do { /* a link may break while it is written to */
-        struct cluster_effect effect;
-        any = false;
-        while (cluster_next_effect(service.cluster, &effect)) {
-            effect_table[effect.kind](&effect);
-            any = true;
-        }
+        any = do_effects();
         bus_flush(service.bus);
     } while (any);
     show_if_changed();
@@ -461,84 +328,28 @@ void cluster_service_post(
     mailbox_post(service.mailbox, run_errand, errand);
 }
 
-/* ---- Messages for other nodes ---- */
+static void message_sent(void)
+{
+    do_effects();
+}
 
 static void send_messages(struct cluster *cluster, int64_t now, void *arg)
 {
-    pthread_mutex_lock(&post_office.mutex);
-    struct outgoing *each = post_office.first;
-    post_office.first = NULL;
-    post_office.last = &post_office.first;
-    pthread_mutex_unlock(&post_office.mutex);
-    for (struct outgoing *next; each; each = next) {
-        next = each->next;
-        cluster_publish(cluster, each->sharded, (struct bytes){ each->data, each->channel_len },
-            (struct bytes){ each->data + each->channel_len, each->message_len }, now);
-        free(each);
-        struct cluster_effect effect; /* one message's at a time: they need not all be kept */
-        while (cluster_next_effect(cluster, &effect))
-            effect_table[effect.kind](&effect);
-    }
+    post_office_send(cluster, now, message_sent);
 }
 
 void cluster_service_publish(bool sharded, struct bytes channel, struct bytes message)
 {
-    if (!atomic_load_explicit(&post_office.has_others, memory_order_relaxed))
-        return;
-    struct outgoing *each = memory_alloc(sizeof(*each) + channel.len + message.len);
-    *each = (struct outgoing){ NULL, sharded, channel.len, message.len };
-    if (channel.len > 0)
-        memcpy(each->data, channel.data, channel.len);
-    if (message.len > 0)
-        memcpy(each->data + channel.len, message.data, message.len);
-    pthread_mutex_lock(&post_office.mutex);
-    bool first = post_office.first == NULL;
-    *post_office.last = each;
-    post_office.last = &each->next;
-    pthread_mutex_unlock(&post_office.mutex);
-    if (first)
+    if (post_office_put(sharded, channel, message))
         cluster_service_post(send_messages, NULL, NULL);
 }
 
 /* ---- Configuration ---- */
 
-static void copy_text(enum config_id id, char *out, size_t size)
-{
-    char *text = config_text(id);
-    snprintf(out, size, "%s", text);
-    free(text);
-}
-
-static uint16_t bus_port(void)
-{
-    int64_t port = config_number(CONFIG_CLUSTER_PORT);
-    return (uint16_t)(port ? port : config_number(CONFIG_PORT) + BUS_PORT_OFFSET);
-}
-
-static void read_config(struct cluster_config *config)
-{
-    *config = (struct cluster_config){
-        .node_timeout = config_number(CONFIG_CLUSTER_NODE_TIMEOUT),
-        .require_full_coverage = config_is(CONFIG_CLUSTER_REQUIRE_FULL_COVERAGE),
-        .allow_reads_when_down = config_is(CONFIG_CLUSTER_ALLOW_READS_WHEN_DOWN),
-        .allow_replica_migration = config_is(CONFIG_CLUSTER_ALLOW_REPLICA_MIGRATION),
-        .replica_no_failover = config_is(CONFIG_CLUSTER_REPLICA_NO_FAILOVER),
-        .replica_validity_factor = (int)config_number(CONFIG_CLUSTER_REPLICA_VALIDITY_FACTOR),
-        .migration_barrier = (int)config_number(CONFIG_CLUSTER_MIGRATION_BARRIER),
-        .replica_ping_period = config_number(CONFIG_REPL_PING_REPLICA_PERIOD) * 1000,
-        .listen = { .port = (uint16_t)config_number(CONFIG_PORT), .bus_port = bus_port() },
-        .announce_port = (uint16_t)config_number(CONFIG_CLUSTER_ANNOUNCE_PORT),
-        .announce_bus_port = (uint16_t)config_number(CONFIG_CLUSTER_ANNOUNCE_BUS_PORT),
-    };
-    copy_text(CONFIG_CLUSTER_ANNOUNCE_IP, config->announce_ip, sizeof(config->announce_ip));
-    copy_text(CONFIG_CLUSTER_ANNOUNCE_HOSTNAME, config->announce_hostname,
-        sizeof(config->announce_hostname));
-}
-
 static void reconfigure(struct cluster *cluster, int64_t now, void *arg)
 {
     struct cluster_config config;
-    read_config(&config);
+    cluster_settings_read(&config);
     cluster_configure(cluster, &config, now);
 }
 
@@ -548,21 +359,6 @@ static bool config_changed(enum config_id id, struct error *error)
         cluster_service_post(reconfigure, NULL, NULL);
     return true;
 }
-
-/* The directives that the state machine looks at and that may change while it runs. */
-static const enum config_id watched_config[] = {
-    CONFIG_CLUSTER_NODE_TIMEOUT,
-    CONFIG_CLUSTER_REQUIRE_FULL_COVERAGE,
-    CONFIG_CLUSTER_ALLOW_READS_WHEN_DOWN,
-    CONFIG_CLUSTER_ALLOW_REPLICA_MIGRATION,
-    CONFIG_CLUSTER_REPLICA_NO_FAILOVER,
-    CONFIG_CLUSTER_REPLICA_VALIDITY_FACTOR,
-    CONFIG_CLUSTER_MIGRATION_BARRIER,
-    CONFIG_CLUSTER_ANNOUNCE_IP,
-    CONFIG_CLUSTER_ANNOUNCE_PORT,
-    CONFIG_CLUSTER_ANNOUNCE_BUS_PORT,
-    CONFIG_CLUSTER_ANNOUNCE_HOSTNAME,
-};
 
 /* ---- What the state machine asks ---- */
 
@@ -602,7 +398,7 @@ static bool restore(bool *found, struct error *error)
     if (!nodes_conf_load(service.conf, &saved, found, error))
         return false;
     struct cluster_config config;
-    read_config(&config);
+    cluster_settings_read(&config);
     service.cluster = cluster_create(&config, &host, *found ? &saved : NULL, now_ms(), error);
     topology_free(&saved);
     return service.cluster != NULL;
@@ -612,12 +408,12 @@ bool cluster_service_open(
     struct store *store, const struct cluster_hooks *hooks, struct error *error)
 {
     service.store = store;
+    serving_open(store);
     service.hooks = hooks;
     service.last_errand = &service.errands;
     service.unix_start = clock_unix_ms();
     service.monotonic_start = clock_monotonic_ms();
-    for (size_t i = 0; i < sizeof(watched_config) / sizeof(*watched_config); i++)
-        config_on_change(watched_config[i], config_changed);
+    cluster_settings_watch(config_changed);
     if (!config_is(CONFIG_CLUSTER_ENABLED))
         return true;
     char *path = config_text(CONFIG_CLUSTER_CONFIG_FILE);
@@ -659,7 +455,7 @@ bool cluster_service_start(struct error *error)
     if (!service.cluster)
         return true;
     char *bind = config_text(CONFIG_BIND);
-    bool listens = bus_listen(service.bus, bind, bus_port(), BACKLOG, error);
+    bool listens = bus_listen(service.bus, bind, cluster_settings_bus_port(), BACKLOG, error);
     free(bind);
     if (!listens)
         return false;
@@ -705,44 +501,4 @@ size_t cluster_service_link_memory(void)
 uint64_t cluster_service_links_closed(void)
 {
     return service.bus ? bus_overflows(service.bus) : 0;
-}
-
-/* ---- Addresses for clients ---- */
-
-const char *cluster_preferred_endpoint(const struct cluster_view_node *node)
-{
-    switch (config_number(CONFIG_CLUSTER_PREFERRED_ENDPOINT_TYPE)) {
-    case CONFIG_ENDPOINT_HOSTNAME:
-        return node->hostname[0] ? node->hostname : "?";
-    case CONFIG_ENDPOINT_UNKNOWN:
-        return "";
-    default:
-        return node->address.ip;
-    }
-}
-
-static bool endpoint_of(const struct cluster_view *view, uint16_t node, char *endpoint)
-{
-    if (node == CLUSTER_NO_NODE || node == view->myself)
-        return false;
-    const struct cluster_view_node *found = &view->nodes[node];
-    snprintf(endpoint, CLUSTER_ENDPOINT_MAX, "%s:%u", cluster_preferred_endpoint(found),
-        (unsigned)found->address.port);
-    return true;
-}
-
-bool cluster_slot_owner(unsigned slot, char *endpoint)
-{
-    const struct cluster_view *view = cluster_view_hold();
-    bool found = view && endpoint_of(view, view->owner[slot], endpoint);
-    cluster_view_release(view);
-    return found;
-}
-
-bool cluster_slot_target(unsigned slot, char *endpoint)
-{
-    const struct cluster_view *view = cluster_view_hold();
-    bool found = view && endpoint_of(view, view->migrating_to[slot], endpoint);
-    cluster_view_release(view);
-    return found;
 }

@@ -31,10 +31,6 @@ bool cluster_service_open(
 bool cluster_service_start(struct error *error);
 void cluster_service_stop(void);
 
-/* The newest view, held until it is released; NULL without cluster-enabled. Any thread. */
-const struct cluster_view *cluster_view_hold(void);
-void cluster_view_release(const struct cluster_view *view);
-
 /* Runs fn in the bus thread with the state machine. Then its effects are carried out and the view
  * is published, and then `done` runs, in the bus thread too (NULL: nothing). Any thread. */
 void cluster_service_post(void (*fn)(struct cluster *cluster, int64_t now, void *arg),

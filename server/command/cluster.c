@@ -7,6 +7,7 @@
 #include "server/command/slot_stats.h"
 
 #include "common/number.h"
+#include "server/cluster/published.h"
 #include "server/cluster/route.h"
 #include "server/cluster/service.h"
 #include "server/config.h"

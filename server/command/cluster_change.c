@@ -6,6 +6,7 @@
 
 #include "common/memory.h"
 #include "common/number.h"
+#include "server/cluster/published.h"
 #include "server/cluster/service.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,6 +5,7 @@
 #include "common/node_id.h"
 #include "common/number.h"
 #include "server/clock.h"
+#include "server/cluster/published.h"
 #include "server/cluster/service.h"
 #include "server/command/client_memory.h"
 #include "server/command/command.h"

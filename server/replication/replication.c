@@ -5,7 +5,7 @@
 #include "common/number.h"
 #include "common/words.h"
 #include "server/clock.h"
-#include "server/cluster/service.h"
+#include "server/cluster/published.h"
 #include "server/command/background.h"
 #include "server/command/condition.h"
 #include "server/command/dispatch.h"
