@@ -17,6 +17,7 @@
 #include "server/oom_score.h"
 #include "server/periodic.h"
 #include "server/persistence.h"
+#include "server/rdb_save.h"
 #include "server/replication/replication.h"
 #include "server/script/busy.h"
 #include "server/supervisor.h"
@@ -240,7 +241,7 @@ static bool decide(void)
 static void finish(unsigned flags)
 {
     struct error error;
-    if (!persistence_save_last(flags & SHUTDOWN_SAVE, flags & SHUTDOWN_NOSAVE, &error)) {
+    if (!rdb_save_last(flags & SHUTDOWN_SAVE, flags & SHUTDOWN_NOSAVE, &error)) {
         log_write(LOG_WARNING, "%s", error.text);
         if (!(flags & SHUTDOWN_FORCE)) {
             log_write(LOG_WARNING, "The data could not be saved, so the shutdown is called off");

@@ -8,6 +8,7 @@
 #include "server/config.h"
 #include "server/log.h"
 #include "server/persistence.h"
+#include "server/rdb_save.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -77,7 +78,7 @@ static void begin(void *arg)
     pause_begin(PAUSE_RELOAD, false, INT64_MAX);
     if (!reload->save) {
         load(reload);
-    } else if (!persistence_save(saved, reload, &reload->error)) {
+    } else if (!rdb_save_begin(false, saved, reload, &reload->error)) {
         reload->failed = true;
         end(reload);
     }

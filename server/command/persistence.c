@@ -6,6 +6,7 @@
 #include "server/command/rows.h"
 #include "server/persistence.h"
 #include "server/process.h"
+#include "server/rdb_save.h"
 #include "server/script/busy.h"
 #include <stdlib.h>
 
@@ -45,7 +46,7 @@ static void save(struct call *call)
     }
     struct outcome *outcome = memory_alloc_zeroed(1, sizeof(*outcome));
     outcome->ticket = call_park(call);
-    if (!persistence_save(saved, outcome, &error))
+    if (!rdb_save_begin(false, saved, outcome, &error))
         saved(outcome, &error);
 }
 
@@ -55,7 +56,7 @@ static void bgsave(struct call *call)
     bool schedule = call->argc == 2 && bytes_is(call->argv[1], "SCHEDULE");
     if (call->argc > 1 && !schedule)
         call_error_syntax(call);
-    else if (!persistence_bgsave(schedule, &error))
+    else if (!rdb_save_begin(schedule, NULL, NULL, &error))
         reply_error(call->reply, "%s", error.text);
     else
         reply_simple(call->reply, "Background saving started");
@@ -63,7 +64,7 @@ static void bgsave(struct call *call)
 
 static void lastsave(struct call *call)
 {
-    reply_integer(call->reply, persistence_last_save());
+    reply_integer(call->reply, rdb_save_figures().last_save);
 }
 
 static void bgrewriteaof(struct call *call)
