@@ -298,3 +298,75 @@ Test(eviction, use_survives_a_new_name)
     node_expect(node, "OK", "RENAME {k}a {k}b");
     cr_expect_geq(node_integer(node, "OBJECT FREQ {k}b"), before);
 }
+
+/* Keys of every family, and what reads them: the key, and the command. */
+static const char *const made[] = { "SET s 12345", "RPUSH l 1 2 3", "HSET h a 1 b 2",
+    "SADD t a b c", "SADD i 1 2 3", "ZADD z 1 a 2 b", "GEOADD g 1 1 a 2 2 b", "XADD x 1-0 a b",
+    "PFADD p a b" };
+static const char *const reads[][2] = { { "s", "GET s" }, { "s", "STRLEN s" },
+    { "s", "GETRANGE s 0 1" }, { "s", "MGET s none" }, { "s", "GETEX s" }, { "s", "LCS s s" },
+    { "s", "GETBIT s 1" }, { "s", "BITCOUNT s" }, { "s", "BITPOS s 1" },
+    { "s", "BITFIELD s GET u8 0" }, { "s", "BITFIELD_RO s GET u8 0" }, { "s", "DUMP s" },
+    { "s", "EVAL return{redis.call('get','s')} 0" }, { "l", "LLEN l" }, { "l", "LRANGE l 0 -1" },
+    { "l", "LINDEX l 0" }, { "l", "LPOS l 1" }, { "l", "SORT l" }, { "l", "SORT_RO l" },
+    { "h", "HGET h a" }, { "h", "HMGET h a b" }, { "h", "HGETALL h" }, { "h", "HKEYS h" },
+    { "h", "HVALS h" }, { "h", "HLEN h" }, { "h", "HEXISTS h a" }, { "h", "HSTRLEN h a" },
+    { "h", "HRANDFIELD h" }, { "h", "HSCAN h 0" }, { "t", "SMEMBERS t" }, { "t", "SISMEMBER t a" },
+    { "t", "SMISMEMBER t a" }, { "t", "SCARD t" }, { "t", "SRANDMEMBER t" }, { "t", "SSCAN t 0" },
+    { "i", "SINTER i t" }, { "i", "SINTERCARD 2 t i" }, { "i", "SUNION t i" }, { "t", "SDIFF t i" },
+    { "i", "SUNIONSTORE none i t" }, { "z", "ZRANGE z 0 -1" }, { "z", "ZRANGE z 0 1 BYSCORE" },
+    { "z", "ZREVRANGEBYSCORE z 1 0" }, { "z", "ZRANGEBYLEX z - +" }, { "z", "ZSCORE z a" },
+    { "z", "ZMSCORE z a" }, { "z", "ZRANK z a" }, { "z", "ZCARD z" }, { "z", "ZCOUNT z 0 1" },
+    { "z", "ZLEXCOUNT z - +" }, { "z", "ZRANDMEMBER z" }, { "z", "ZSCAN z 0" },
+    { "z", "ZUNION 1 z" }, { "z", "ZINTER 2 z z" }, { "z", "ZDIFF 1 z" },
+    { "z", "ZRANGESTORE none z 0 -1" }, { "g", "GEOPOS g a" }, { "g", "GEODIST g a b" },
+    { "g", "GEOHASH g a" }, { "g", "GEOSEARCH g FROMMEMBER a BYRADIUS 1 km" }, { "x", "XLEN x" },
+    { "x", "XRANGE x - +" }, { "x", "XREVRANGE x + -" }, { "x", "XREAD STREAMS x 0" },
+    { "x", "XINFO STREAM x" }, { "p", "PFCOUNT p" }, { "p", "PFCOUNT p p" } };
+
+/* The key with a use of `value` as the RESTORE option `kind` has it, read; and its use then. */
+static int64_t use_after(
+    struct client *client, const char *key, const char *kind, int64_t value, const char *command)
+{
+    redisReply *dump = client_ask(client, "DUMP %s", key);
+    redisReply *restored = client_ask(client, "RESTORE %s 0 %b %s %lld REPLACE", key, dump->str,
+        dump->len, kind, (long long)value);
+    cr_assert_str_eq(reply_text(restored), "OK");
+    freeReplyObject(dump);
+    freeReplyObject(restored);
+    redisReply *reply = client_ask(client, command);
+    cr_assert_neq(reply->type, REDIS_REPLY_ERROR, "%s: %s", command, reply->str);
+    freeReplyObject(reply);
+    return client_integer(client, "OBJECT %s %s", kind, key);
+}
+
+/* Who does not want to count as a user does not, but for TOUCH, which means it. */
+Test(eviction, no_touch)
+{
+    enum { IDLE = 1000, OFTEN = 10 };
+    struct node *node = node_start("lfu-log-factor 0\nlfu-decay-time 0\n");
+    struct client *client = node_client(node);
+    for (size_t i = 0; i < sizeof(made) / sizeof(*made); i++)
+        client_run(client, made[i]);
+    for (int lfu = 0; lfu < 2; lfu++) {
+        const char *kind = lfu ? "FREQ" : "IDLETIME";
+        int64_t value = lfu ? OFTEN : IDLE;
+        client_expect(
+            client, "OK", "CONFIG SET maxmemory-policy %s", lfu ? "allkeys-lfu" : "allkeys-lru");
+        for (size_t i = 0; i < sizeof(reads) / sizeof(*reads); i++) {
+            const char *key = reads[i][0], *command = reads[i][1];
+            client_expect(client, "OK", "CLIENT NO-TOUCH on");
+            int64_t use = use_after(client, key, kind, value, command);
+            cr_expect(lfu ? use == OFTEN : use >= IDLE, "%s counted: %s is %lld", command, kind,
+                (long long)use);
+            client_expect(client, "OK", "CLIENT NO-TOUCH off");
+            use = use_after(client, key, kind, value, command);
+            cr_expect(lfu ? use > OFTEN : use < IDLE, "%s did not count: %s is %lld", command, kind,
+                (long long)use);
+        }
+        client_expect(client, "OK", "CLIENT NO-TOUCH on");
+        int64_t use = use_after(client, "s", kind, value, "TOUCH s");
+        cr_expect(lfu ? use > OFTEN : use < IDLE, "TOUCH did not count: %s is %lld", kind,
+            (long long)use);
+    }
+}
