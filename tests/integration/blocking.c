@@ -333,3 +333,58 @@ Test(blocking, replica_follows)
     for (int i = 0; i < 6; i++)
         raw_close(clients[i]);
 }
+
+/* ---- What expires on a replica ---- */
+
+/* Until its primary says so, what is over is there and nobody is given it: neither to those who ask
+ * nor to those who wait. */
+Test(blocking, expired_on_a_replica)
+{
+    static const char *const made[] = { "RPUSH l a b", "HSET h a b", "SADD t a", "SADD i 1",
+        "ZADD z 1 a", "XADD x 1-0 a b" };
+    static const char *const hidden[][2] = { { "[]", "LRANGE l 0 -1" }, { "0", "LLEN l" },
+        { "[]", "HGETALL h" }, { "(nil)", "HGET h a" }, { "[]", "SMEMBERS t" },
+        { "0", "SISMEMBER i 1" }, { "[]", "ZRANGE z 0 -1" }, { "(nil)", "ZSCORE z a" },
+        { "[]", "XRANGE x - +" }, { "(nil)", "XREAD STREAMS x 0" }, { "(nil)", "DUMP l" },
+        { "0", "EXISTS l h t i z x" }, { "none", "TYPE x" }, { "-2", "PTTL h" },
+        { "(nil)", "OBJECT ENCODING z" }, { "[]", "SORT_RO t" }, { "[]", "SUNION t i" },
+        { "[[], []]", "EVAL_RO %s 0" }, { "6", "DBSIZE" } };
+    static const char script[] =
+        "return {redis.call('hgetall', 'h'), redis.call('lrange', 'l', 0, -1)}";
+    struct node *primary = node_start("enable-debug-command yes\nrepl-diskless-sync-delay 0\n");
+    struct node *replica =
+        node_start("replicaof 127.0.0.1 %d\nreplica-read-only no\n", node_port(primary));
+    node_expect(primary, "OK", "DEBUG SET-ACTIVE-EXPIRE 0");
+    wait_until(10000, node_in_sync(replica, primary));
+    struct raw *stream = raw_open(node_port(replica)), *list = raw_open(node_port(replica)),
+               *sorted = raw_open(node_port(replica));
+    for (size_t i = 0; i < sizeof(made) / sizeof(*made); i++) {
+        node_text(primary, made[i]);
+        node_expect(primary, "1", "PEXPIRE %b 50", strchr(made[i], ' ') + 1, (size_t)1);
+    }
+    node_expect(primary, "OK", "SET clock x PX 60");
+    wait_until(10000, node_integer(primary, "EXISTS clock") == 0 && node_in_sync(replica, primary));
+    for (size_t i = 0; i < sizeof(hidden) / sizeof(*hidden); i++)
+        node_expect(replica, hidden[i][0], hidden[i][1], script);
+    raw_send_text(stream, "XREAD BLOCK 0 STREAMS x 0\r\n");
+    raw_send_text(list, "BLPOP none l 0\r\n");
+    raw_send_text(sorted, "BZPOPMIN z 0\r\n");
+    wait_for_blocked(replica, 3);
+    node_expect(primary, "2-0", "XADD x 2-0 c d");
+    struct bytes got = raw_reply(stream, 10000);
+    cr_expect(bytes_equal(got, BYTES("*1\r\n*2\r\n$1\r\nx\r\n*1\r\n*2\r\n$3\r\n2-0\r\n*2\r\n"
+                                     "$1\r\nc\r\n$1\r\nd\r\n")),
+        "%s", raw_escape(got));
+    node_expect(primary, "1", "RPUSH l c");
+    got = raw_reply(list, 10000);
+    cr_expect(bytes_equal(got, BYTES("*2\r\n$1\r\nl\r\n$1\r\nc\r\n")), "%s", raw_escape(got));
+    node_expect(primary, "1", "ZADD z 2 b");
+    got = raw_reply(sorted, 10000);
+    cr_expect(
+        bytes_equal(got, BYTES("*3\r\n$1\r\nz\r\n$1\r\nb\r\n$1\r\n2\r\n")), "%s", raw_escape(got));
+    node_expect(primary, "OK", "DEBUG SET-ACTIVE-EXPIRE 1");
+    wait_until(10000, node_integer(replica, "DBSIZE") == 1); /* x */
+    raw_close(stream);
+    raw_close(list);
+    raw_close(sorted);
+}

@@ -2,6 +2,7 @@
 #include "tests/support/cluster.h"
 #include "tests/support/file.h"
 #include "tests/support/scratch.h"
+#include "tests/support/shell.h"
 #include "tests/support/wait.h"
 #include "tests/support/writer.h"
 #include <sys/wait.h>
@@ -133,4 +134,152 @@ Test(restart, expired_since_the_rewrite)
     node_restart(node);
     node_expect(node, "0", "EXISTS counter stream");
     node_expect(node, "1", "LLEN list");
+}
+
+/* ---- Collections that expire ---- */
+
+static const struct {
+    const char *name, *add;
+} kinds[] = { { "hash", "HSET %s f%d v" }, { "set", "SADD %s m%d" }, { "integers", "SADD %s %d" },
+    { "sorted", "ZADD %s 1 m%d" }, { "list", "RPUSH %s e%d" }, { "stream", "XADD %s %d-1 a b" } };
+
+/* Small and large ones, that expire soon and later: by each of the four commands. */
+enum { KINDS = sizeof(kinds) / sizeof(*kinds), TIMED = KINDS * 4, LARGE = 600, SOON_MS = 700 };
+
+static bool is_soon(int index)
+{
+    return index % 4 < 2;
+}
+
+static const char *timed_key(int index)
+{
+    return scratch_printf("%s:%s:%s", kinds[index / 4].name, is_soon(index) ? "soon" : "later",
+        index % 2 ? "large" : "small");
+}
+
+static void let_expire(struct client *client, int index)
+{
+    const char *key = timed_key(index);
+    int64_t base = client_integer(client, "EVAL %s 0",
+        "local t = redis.call('time') return t[1] * 1000 + math.floor(t[2] / 1000)");
+    int64_t in = is_soon(index) ? (int64_t)(SOON_MS * test_slowness()) : 10000000 + index * 1000;
+    switch (index / 2 % 4) {
+    case 0:
+        client_expect(client, "1", "PEXPIRE %s %lld", key, (long long)in);
+        break;
+    case 1:
+        client_expect(client, "1", "EXPIRE %s %lld", key, (long long)(in + 999) / 1000);
+        break;
+    case 2:
+        client_expect(client, "1", "PEXPIREAT %s %lld", key, (long long)(base + in));
+        break;
+    default:
+        client_expect(client, "1", "EXPIREAT %s %lld", key, (long long)(base + in + 999) / 1000);
+    }
+}
+
+/* Each is changed once more after its time has been set. */
+static void fill_timed(struct client *client, int64_t *expiries)
+{
+    for (int i = 0; i < TIMED; i++) {
+        int size = i % 2 ? LARGE : 3;
+        const char *key = timed_key(i), *add = kinds[i / 4].add;
+        for (int n = 1; n <= size; n++)
+            client_queue(client, add, key, n);
+        for (int n = 1; n <= size; n++)
+            freeReplyObject(client_next(client));
+    }
+    for (int i = 0; i < TIMED; i++) {
+        let_expire(client, i);
+        client_text(client, kinds[i / 4].add, timed_key(i), LARGE + 1);
+        expiries[i] = client_integer(client, "PEXPIRETIME %s", timed_key(i));
+        cr_assert_gt(expiries[i], 0);
+    }
+}
+
+/* What is not over has its time, is as it was, and what is over is gone. */
+static void expect_timed(struct client *client, const int64_t *expiries, const char *where)
+{
+    for (int i = 0; i < TIMED; i++) {
+        int64_t got = client_integer(client, "PEXPIRETIME %s", timed_key(i));
+        bool over = is_soon(i) && got == -2;
+        cr_expect(got == expiries[i] || over, "%s, %s: %lld, not %lld", where, timed_key(i),
+            (long long)got, (long long)expiries[i]);
+    }
+}
+
+static bool all_are_over(struct client *client)
+{
+    for (int i = 0; i < TIMED; i++) {
+        if (is_soon(i) && strcmp(client_text(client, "TYPE %s", timed_key(i)), "none") != 0)
+            return false;
+    }
+    return client_integer(client, "DBSIZE") == TIMED / 2;
+}
+
+/* The encodings of all, in one text. */
+static const char *encodings(struct client *client)
+{
+    const char *text = "";
+    for (int i = 0; i < TIMED; i++) {
+        if (!is_soon(i))
+            text = scratch_printf("%s%s %s\n", text, timed_key(i),
+                client_text(client, "OBJECT ENCODING %s", timed_key(i)));
+    }
+    return text;
+}
+
+static struct node *timed_replica(struct node *primary)
+{
+    struct node *replica = node_start("replicaof 127.0.0.1 %d\n", node_port(primary));
+    wait_until(10000, node_in_sync(replica, primary));
+    return replica;
+}
+
+/* Both kinds of files are read twice: at once, and when what expires soon is over. A replica gets
+ * all by the stream, and one by a full sync. */
+Test(restart, collections_that_expire)
+{
+    static const char with_aof[] =
+        "appendonly yes\nappendfsync always\nrepl-diskless-sync-delay 0\n";
+    int64_t by_aof[TIMED], by_rdb[TIMED];
+    struct node *aof = node_start(with_aof), *rdb = node_start("repl-diskless-sync-delay 0\n");
+    struct node *aof_late = node_prepare(with_aof), *rdb_late = node_prepare("%s", " ");
+    struct node *streamed = timed_replica(aof);
+    fill_timed(node_client(aof), by_aof);
+    fill_timed(node_client(rdb), by_rdb);
+    const char *kept = encodings(node_client(aof));
+    cr_expect_str_eq(encodings(node_client(rdb)), kept);
+    wait_until(10000, node_in_sync(streamed, aof));
+    expect_timed(node_client(streamed), by_aof, "stream");
+    node_expect(rdb, "OK", "SAVE");
+    node_kill(aof);
+    node_kill(rdb);
+    file_copy(node_path(rdb, "dump.rdb"), node_path(rdb_late, "dump.rdb"));
+    cr_assert_eq(shell_run(5000, NULL, "cp -r %s %s", node_path(aof, "appendonlydir"),
+                     node_folder(aof_late)),
+        0);
+    node_restart(aof);
+    node_restart(rdb);
+    struct node *synced = timed_replica(rdb);
+    struct {
+        struct node *node;
+        const int64_t *expiries;
+        const char *name;
+    } all[] = { { aof, by_aof, "AOF" }, { rdb, by_rdb, "RDB" }, { streamed, by_aof, "stream" },
+        { synced, by_rdb, "full sync" }, { aof_late, by_aof, "AOF, late" },
+        { rdb_late, by_rdb, "RDB, late" } };
+    enum { ALL = sizeof(all) / sizeof(*all), EARLY = 4 };
+    for (int i = 0; i < EARLY; i++)
+        expect_timed(node_client(all[i].node), all[i].expiries, all[i].name);
+    for (int i = 0; i < EARLY; i++)
+        wait_until(10000, all_are_over(node_client(all[i].node)));
+    node_launch(aof_late);
+    node_launch(rdb_late);
+    for (int i = 0; i < ALL; i++) {
+        struct client *client = node_client(all[i].node);
+        wait_until(10000, all_are_over(client));
+        expect_timed(client, all[i].expiries, all[i].name);
+        cr_expect_str_eq(encodings(client), kept, "%s", all[i].name);
+    }
 }
