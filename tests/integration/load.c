@@ -1,10 +1,12 @@
 /* Commands of all types, drawn by chance, from several connections at once: what comes of them is
- * the same on replicas, however they were attached, and in what is on the disk after a kill -9. */
+ * the same on replicas, however they were attached, in what is on the disk after a kill -9, and
+ * where one node of a cluster hands over to another in the midst of it. */
+#include "tests/support/cluster.h"
 #include "tests/support/draw.h"
 #include "tests/support/file.h"
-#include "tests/support/node.h"
 #include "tests/support/raw.h"
 #include "tests/support/scratch.h"
+#include "tests/support/shell.h"
 #include "tests/support/value.h"
 #include "tests/support/wait.h"
 #include <pthread.h>
@@ -28,6 +30,10 @@ struct load {
     atomic_bool *stop;
     atomic_long commands;
     bool broken;
+    int port;              /* of a cluster's node, where redirects are followed */
+    long redirects;        /* that were */
+    struct buffer unclear; /* writes that a replica refused, as if they had no keys */
+    char wrong[200];       /* an answer that nobody should get, or "" */
 };
 
 static void *run_load(void *argument)
@@ -47,7 +53,108 @@ static void *run_load(void *argument)
     return NULL;
 }
 
-static void start_loads(struct load *loads, struct node *node, atomic_bool *stop)
+static bool begins(struct bytes reply, const char *start)
+{
+    size_t len = strlen(start);
+    return reply.len >= len && memcmp(reply.data, start, len) == 0;
+}
+
+/* Drawn commands have errors of their own; of the cluster's there may be redirects, and the word
+ * for those who wait at a primary that steps down, whose connection then ends. False: it does. */
+static bool take_reply(struct load *load, struct bytes request, struct bytes reply)
+{
+    static const char *const own[] = { "-ERR ", "-WRONGTYPE ", "-NOGROUP ", "-BUSYGROUP ",
+        "-EXECABORT ", "-BUSYKEY ", "-CROSSSLOT ", "-INVALIDOBJ ",
+        "-UNBLOCKED the stream key no longer exists" };
+    static const char *const never_within[] = { "-MOVED ", "-READONLY ", "-CLUSTERDOWN ",
+        "-MISCONF " };
+    const char *wrong = NULL;
+    if (begins(reply, "-MOVED ")) {
+        load->port = atoi(memrchr(reply.data, ':', reply.len) + 1);
+        load->redirects++;
+        return true;
+    }
+    if (begins(reply, "-UNBLOCKED force unblock "))
+        return false;
+    if (begins(reply, "-READONLY ")) {
+        buffer_append(&load->unclear, request.data, request.len);
+        return true;
+    }
+    if (begins(reply, "-")) {
+        wrong = reply.data;
+        for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
+            wrong = wrong && begins(reply, own[i]) ? NULL : wrong;
+    }
+    for (size_t i = 0; i < sizeof(never_within) / sizeof(*never_within) && begins(reply, "*");
+         i++) {
+        const char *found = memmem(reply.data, reply.len, never_within[i], strlen(never_within[i]));
+        wrong = found ? found : wrong;
+    }
+    if (wrong)
+        snprintf(
+            load->wrong, sizeof(load->wrong), "%.*s", (int)(reply.data + reply.len - wrong), wrong);
+    return true;
+}
+
+/* The first of some requests, which is then behind the place. */
+static struct bytes next_request(const struct buffer *requests, size_t *at)
+{
+    struct bytes rest = { requests->data + *at, requests->len - *at };
+    struct bytes first = { rest.data, (size_t)raw_reply_length(rest) };
+    *at += first.len;
+    return first;
+}
+
+/* A command whose keys cannot be found is not redirected: it is wrong at the primary, too. */
+static void ask_again(struct load *load)
+{
+    for (size_t at = 0; at < load->unclear.len && !load->wrong[0];) {
+        struct bytes request = next_request(&load->unclear, &at);
+        bool sent = raw_send(load->raw, request.data, request.len);
+        struct bytes reply = sent ? raw_reply(load->raw, 20000) : BYTES("");
+        if (begins(reply, "-ERR "))
+            continue;
+        snprintf(load->wrong, sizeof(load->wrong), "-READONLY, and then %.*s", (int)reply.len,
+            reply.data);
+    }
+    buffer_consume(&load->unclear, load->unclear.len);
+}
+
+/* The same in a cluster whose slots are all one node's, now this one's and then that one's. */
+static void *run_cluster_load(void *argument)
+{
+    struct load *load = argument;
+    struct buffer out = { 0 };
+    int connected = load->port;
+    while (!atomic_load(load->stop) && !load->broken && !load->wrong[0]) {
+        buffer_consume(&out, out.len);
+        for (int i = 0; i < BATCH; i++)
+            draw_command(&load->draw, &out);
+        bool ended = false;
+        size_t at = 0;
+        load->broken = !raw_send(load->raw, out.data, out.len);
+        for (int i = 0; i < BATCH && !load->broken && !ended; i++) {
+            struct bytes reply = raw_reply(load->raw, 20000);
+            load->broken = reply.len == 0;
+            ended = !load->broken && !take_reply(load, next_request(&out, &at), reply);
+            atomic_fetch_add(&load->commands, 1);
+        }
+        if (ended || load->port != connected) {
+            load->broken = load->broken || (ended && !raw_closed(load->raw, 20000));
+            raw_close(load->raw);
+            bool moved = load->port != connected;
+            load->raw = raw_open(connected = load->port);
+            if (moved)
+                ask_again(load);
+        }
+    }
+    buffer_free(&load->unclear);
+    buffer_free(&out);
+    return NULL;
+}
+
+static void start_loads(
+    struct load *loads, struct node *node, atomic_bool *stop, void *(*run)(void *))
 {
     const char *seed = getenv("RANDOM_SEED");
     uint64_t state = seed ? strtoull(seed, NULL, 10) : (uint64_t)now_us() * 2 + 1;
@@ -55,8 +162,9 @@ static void start_loads(struct load *loads, struct node *node, atomic_bool *stop
     for (int i = 0; i < LOADS; i++) {
         loads[i] = (struct load){ .raw = raw_open(node_port(node)),
             .draw = { .state = state + (uint64_t)i * 1000, .by_chance = true },
-            .stop = stop };
-        pthread_create(&loads[i].thread, NULL, run_load, &loads[i]);
+            .stop = stop,
+            .port = node_port(node) };
+        pthread_create(&loads[i].thread, NULL, run, &loads[i]);
     }
 }
 
@@ -74,6 +182,7 @@ static void stop_loads(struct load *loads, atomic_bool *stop)
     for (int i = 0; i < LOADS; i++) {
         pthread_join(loads[i].thread, NULL);
         cr_expect(!loads[i].broken, "a connection broke under the load");
+        cr_expect_str_eq(loads[i].wrong, "", "a client was told: %s", loads[i].wrong);
         raw_close(loads[i].raw);
     }
 }
@@ -141,7 +250,7 @@ static void run_replicas(const char *program)
     struct load loads[LOADS];
     atomic_bool stop = false;
     wait_until(10000, node_in_sync(first, primary) && node_in_sync(behind, primary));
-    start_loads(loads, primary, &stop);
+    start_loads(loads, primary, &stop, run_load);
     wait_until(20000, commands_of(loads) > 5000);
     struct node *late = replica_of(primary, NULL), *redis = replica_of(primary, "redis-server");
     for (int i = 1; i <= 3; i++) {
@@ -176,7 +285,7 @@ Test(load, disk)
             limits);
     struct load loads[LOADS];
     atomic_bool stop = false;
-    start_loads(loads, node, &stop);
+    start_loads(loads, node, &stop, run_load);
     for (int i = 1; i <= 3; i++) {
         wait_until(20000, commands_of(loads) > i * 10000);
         client_run(node_client(node), i % 2 ? "BGREWRITEAOF" : "BGSAVE");
@@ -189,4 +298,39 @@ Test(load, disk)
     node_kill(node);
     node_restart(node);
     expect_same(node, replica, true);
+}
+
+/* Handing over by hand, there and back: nobody is refused, nothing is lost on the way, and who did
+ * not take part follows. */
+Test(load, failover)
+{
+    enum { TURNS = 4 };
+    struct cluster *cluster = cluster_start(1, 2, "cluster-node-timeout 3000\n%s", limits);
+    struct load loads[LOADS];
+    atomic_bool stop = false;
+    start_loads(loads, cluster->nodes[0], &stop, run_cluster_load);
+    for (int turn = 0; turn < TURNS; turn++) {
+        struct node *next = cluster->nodes[(turn + 1) % 2];
+        long before = commands_of(loads);
+        wait_until(20000, commands_of(loads) > before + 4000);
+        node_expect(next, "OK", "CLUSTER FAILOVER");
+        wait_until(20000, strcmp(node_role(next), "master") == 0 &&
+                              strcmp(node_role(cluster->nodes[turn % 2]), "slave") == 0);
+        cluster_wait_ok(cluster, 20000);
+    }
+    long before = commands_of(loads);
+    wait_until(20000, commands_of(loads) > before + 4000);
+    stop_loads(loads, &stop);
+    for (int i = 0; i < LOADS; i++)
+        cr_expect_geq(loads[i].redirects, TURNS, "%ld redirects", loads[i].redirects);
+    struct node *primary = cluster->nodes[TURNS % 2];
+    wait_for_expiry(primary);
+    for (int i = 0; i < cluster->count; i++) {
+        struct node *replica = cluster->nodes[i];
+        if (replica == primary)
+            continue;
+        wait_until(20000, node_in_sync(replica, primary));
+        node_expect(replica, "OK", "READONLY");
+        expect_same(primary, replica, server_is_slotd());
+    }
 }
