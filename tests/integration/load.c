@@ -304,12 +304,13 @@ Test(load, disk)
  * not take part follows. */
 Test(load, failover)
 {
-    enum { TURNS = 4 };
+    /* A redis-server that wins again within its election's time-out counts the old votes. */
+    int turns = server_is_slotd() ? 4 : 2;
     struct cluster *cluster = cluster_start(1, 2, "cluster-node-timeout 3000\n%s", limits);
     struct load loads[LOADS];
     atomic_bool stop = false;
     start_loads(loads, cluster->nodes[0], &stop, run_cluster_load);
-    for (int turn = 0; turn < TURNS; turn++) {
+    for (int turn = 0; turn < turns; turn++) {
         struct node *next = cluster->nodes[(turn + 1) % 2];
         long before = commands_of(loads);
         wait_until(20000, commands_of(loads) > before + 4000);
@@ -322,8 +323,8 @@ Test(load, failover)
     wait_until(20000, commands_of(loads) > before + 4000);
     stop_loads(loads, &stop);
     for (int i = 0; i < LOADS; i++)
-        cr_expect_geq(loads[i].redirects, TURNS, "%ld redirects", loads[i].redirects);
-    struct node *primary = cluster->nodes[TURNS % 2];
+        cr_expect_geq(loads[i].redirects, turns, "%ld redirects", loads[i].redirects);
+    struct node *primary = cluster->nodes[turns % 2];
     wait_for_expiry(primary);
     for (int i = 0; i < cluster->count; i++) {
         struct node *replica = cluster->nodes[i];
