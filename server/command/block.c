@@ -221,6 +221,11 @@ void block_answer(struct block_waiter *waiter)
     ticket_finish(waiter->ticket, finish, waiter);
 }
 
+void block_answer_served(struct block_waiter *waiter, struct executor *here)
+{
+    ticket_finish_in_order(waiter->ticket, here, finish, waiter);
+}
+
 /* ---- The beginning ---- */
 
 bool block_may_wait(const struct call *call)

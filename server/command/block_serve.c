@@ -6,6 +6,7 @@
 #include "common/memory.h"
 #include "server/command/condition.h"
 #include "server/command/dispatch.h"
+#include "server/command/push.h"
 #include "server/command/transit.h"
 #include <stdlib.h>
 
@@ -117,18 +118,21 @@ static void try_again(struct executor *executor, struct block_waiter *waiter)
     struct bytes first = call.argv[call.first_key];
     call.slot = store_slot(call.store, call.database, slot_of_key(first));
     call.hash = store_hash(call.store, first);
+    push_serve(executor, &session->reply);
     if (transit_any() && transit_blocks(&call))
         call.still_waits = true;
     else
         dispatch_try_again(&call);
     if (call.still_waits) {
+        push_serve(executor, NULL);
         atomic_store(&waiter->state, BLOCK_WAITING);
         return;
     }
     waiter->outcome = BLOCK_SERVED;
     block_leave_queues(waiter);
     atomic_store(&waiter->state, BLOCK_OVER);
-    block_answer(waiter);
+    block_answer_served(waiter, executor);
+    push_serve(executor, NULL);
 }
 
 /* ---- The waiters of one key ---- */

@@ -53,6 +53,8 @@ struct block_waiter {
 void block_leave_queues(struct block_waiter *waiter);
 /* Gives the answer; `outcome` is set, and the caller has moved the state to OVER. */
 void block_answer(struct block_waiter *waiter);
+/* The same when `here` has just run its command: in order with the messages of that. */
+void block_answer_served(struct block_waiter *waiter, struct executor *here);
 
 /* Whether the node still serves the waiter's slot to it; the slot is locked. */
 bool block_is_served(const struct block_waiter *waiter);

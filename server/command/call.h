@@ -69,6 +69,10 @@ struct ticket *call_park(struct call *call);
  * clean up). */
 void ticket_finish(
     struct ticket *ticket, void (*finish)(struct session *session, void *arg), void *arg);
+/* The same from a command under way in `here` that is run for the session (push_serve): the session
+ * gets the answer and the command's messages in their order. Not within a transaction. */
+void ticket_finish_in_order(struct ticket *ticket, struct executor *here,
+    void (*finish)(struct session *session, void *arg), void *arg);
 /* The answer is RESP that is ready; takes over the buffer. */
 void ticket_reply(struct ticket *ticket, struct buffer resp);
 /* Sessions that wait for an answer, for INFO. Any thread. */

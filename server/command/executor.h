@@ -62,6 +62,8 @@ struct executor {
     int box;                  /* see push.h; -1: it has no clients */
     struct changes *changes; /* of keys, for those who track: see tracking.c */
     struct letter *pushes, *last_push; /* put off until the command is through: see push.h */
+    const struct reply *serving;   /* of a client that waits and is being served, or NULL */
+    struct letter **answer_place;  /* where in pushes its answer belongs; NULL: at their end */
     struct session *client;  /* whose command is under way, or NULL */
     size_t client_unsent;    /* bytes of its replies when that began */
     struct executor_counters counters;

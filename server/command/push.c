@@ -108,15 +108,38 @@ void push_send(struct executor *here, struct push *push, push_set to)
     release(push);
 }
 
+static struct letter **end_of_pushes(struct executor *here)
+{
+    return here->pushes ? &here->last_push->next : &here->pushes;
+}
+
 void push_later(struct executor *here, struct push *push, push_set to)
 {
     struct letter *letter = memory_alloc(sizeof(*letter));
+    struct letter **end = end_of_pushes(here);
+    const struct reply *served = here->serving;
     *letter = (struct letter){ NULL, push, to };
-    if (here->pushes)
-        here->last_push->next = letter;
-    else
-        here->pushes = letter;
-    here->last_push = letter;
+    if (served && !here->answer_place && (served->begun || reply_size(served) > 0))
+        here->answer_place = end;
+    *end = here->last_push = letter;
+}
+
+void push_serve(struct executor *here, struct reply *reply)
+{
+    here->serving = reply;
+    here->answer_place = NULL;
+    if (reply)
+        reply->begun = false;
+}
+
+void push_answer(struct executor *here, struct push *push, push_set to)
+{
+    struct letter *letter = memory_alloc(sizeof(*letter));
+    struct letter **place = here->answer_place ? here->answer_place : end_of_pushes(here);
+    *letter = (struct letter){ *place, push, to };
+    *place = letter;
+    if (!letter->next)
+        here->last_push = letter;
 }
 
 void push_flush_slow(struct executor *here)

@@ -43,6 +43,12 @@ push_set push_everyone(void);
 void push_send(struct executor *here, struct push *push, push_set to);
 /* The same when the command under way is through and its slots are unlocked (push_flush). */
 void push_later(struct executor *here, struct push *push, push_set to);
+/* A command runs for a client that waits, perhaps another worker's, and writes this reply. Until the next
+ * call it is seen which of its messages are put off before the reply has begun; NULL: it is over. */
+void push_serve(struct executor *here, struct reply *reply);
+/* As push_later, but for the answer of that command: behind what was put off before it had begun, and
+ * before the rest. Before push_serve(here, NULL). */
+void push_answer(struct executor *here, struct push *push, push_set to);
 void push_flush_slow(struct executor *here);
 static inline void push_flush(struct executor *here)
 {

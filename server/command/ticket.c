@@ -2,11 +2,14 @@
  * go away while its answer is on the way. */
 #include "server/command/call.h"
 #include "server/command/late.h"
+#include "server/command/push.h"
+#include "server/command/topic.h"
 
 #include "common/memory.h"
 #include <stdlib.h>
 
 struct ticket {
+    struct push push; /* of an answer that keeps its place among messages */
     struct executor *executor;
     uint64_t session_id;
     bool fills_gap; /* of a transaction's reply; else it is the whole answer */
@@ -54,6 +57,16 @@ static bool answer(struct ticket *ticket, struct session *session)
     return true;
 }
 
+static void hand_over(struct ticket *ticket)
+{
+    struct session *session = ticket->executor->find_session(ticket->executor, ticket->session_id);
+    atomic_fetch_sub(&waiting, 1);
+    if (!session)
+        ticket->finish(NULL, ticket->arg);
+    else if (answer(ticket, session))
+        ticket->executor->resume(session);
+}
+
 static void deliver(void *arg)
 {
     struct ticket *ticket = arg;
@@ -62,12 +75,18 @@ static void deliver(void *arg)
         ticket->executor->post(ticket->executor, deliver, ticket);
         return;
     }
-    atomic_fetch_sub(&waiting, 1);
-    if (!session)
-        ticket->finish(NULL, ticket->arg);
-    else if (answer(ticket, session))
-        ticket->executor->resume(session);
+    hand_over(ticket);
     free(ticket);
+}
+
+static void deliver_push(struct push *push, struct executor *executor)
+{
+    hand_over((struct ticket *)push);
+}
+
+static void free_push(struct push *push)
+{
+    free(push);
 }
 
 void ticket_finish(
@@ -76,6 +95,26 @@ void ticket_finish(
     ticket->finish = finish;
     ticket->arg = arg;
     ticket->executor->post(ticket->executor, deliver, ticket);
+}
+
+/* Whether anybody could hear of something before or after the answer. */
+static bool has_messages(const struct executor *here)
+{
+    return here->pushes || topic_count(TOPIC_CHANNEL) > 0 || topic_count(TOPIC_PATTERN) > 0 ||
+           topic_count(TOPIC_SHARD) > 0;
+}
+
+void ticket_finish_in_order(struct ticket *ticket, struct executor *here,
+    void (*finish)(struct session *session, void *arg), void *arg)
+{
+    if (!has_messages(here)) {
+        ticket_finish(ticket, finish, arg);
+        return;
+    }
+    ticket->finish = finish;
+    ticket->arg = arg;
+    ticket->push = (struct push){ .refs = 1, .deliver = deliver_push, .free = free_push };
+    push_answer(here, &ticket->push, push_bit(ticket->executor));
 }
 
 static void write_resp(struct session *session, void *arg)
