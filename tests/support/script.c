@@ -273,6 +273,15 @@ static struct bytes all_until_closed(struct raw *raw)
     return copy;
 }
 
+static const char no_reply[] = "(none)";
+
+/* Whether redis-server has sent less than the script asks for. */
+static bool is_one_short(struct bytes replies)
+{
+    size_t len = sizeof(no_reply) - 1;
+    return replies.len >= len && memcmp(replies.data + replies.len - len, no_reply, len) == 0;
+}
+
 /* So many replies in a row. */
 static struct bytes several_replies(struct raw *raw, int count)
 {
@@ -280,7 +289,7 @@ static struct bytes several_replies(struct raw *raw, int count)
     for (int i = 0; i < count; i++) {
         struct bytes reply = raw_reply(raw, REPLY_LIMIT_MS);
         if (reply.len == 0)
-            buffer_append_text(&all, "(none)");
+            buffer_append_text(&all, no_reply);
         buffer_append(&all, reply.data, reply.len);
     }
     struct bytes copy = { scratch_copy(all.data, all.len), all.len };
@@ -326,7 +335,7 @@ static void run_command(struct run *run, const char *line, const struct modifier
         set_variable(run, modifiers->save, values);
         if (replies[0].len > 0 && replies[1].len > 0 && replies[0].data[0] != replies[1].data[0])
             say_difference(run, line, replies);
-    } else if (!replies_equal(run, modifiers, replies))
+    } else if (!replies_equal(run, modifiers, replies) || is_one_short(replies[0]))
         say_difference(run, line, replies);
     if (modifiers->closed)
         forget_client(run);
