@@ -126,6 +126,12 @@ static void *disturb(void *context)
     return NULL;
 }
 
+static void wait_for_blocked(struct node *node, int count)
+{
+    const char *line = scratch_printf("blocked_clients:%d\r", count);
+    wait_until(10000, strstr(node_text(node, "INFO clients"), line) != NULL);
+}
+
 static void race(const char *config, const char *const *keys, int key_count, const char *take)
 {
     struct node *node = node_start("io-threads 4\n%s", config);
@@ -139,6 +145,11 @@ static void race(const char *config, const char *const *keys, int key_count, con
         node_expect(node, "OK", "CLUSTER ADDSLOTSRANGE 0 16383");
         wait_until(10000, strstr(node_text(node, "CLUSTER INFO"), "cluster_state:ok") != NULL);
     }
+    struct raw *listener = raw_open(node_port(node));
+    if (strstr(config, "notify-keyspace-events")) {
+        raw_send_text(listener, "PSUBSCRIBE __key*\r\n");
+        cr_assert_gt(raw_reply(listener, 10000).len, 0);
+    }
     struct worker workers[PRODUCERS + CONSUMERS];
     pthread_t threads[PRODUCERS + CONSUMERS + 1];
     for (int i = 0; i < PRODUCERS + CONSUMERS; i++) {
@@ -150,6 +161,7 @@ static void race(const char *config, const char *const *keys, int key_count, con
     for (int i = 0; i <= PRODUCERS + CONSUMERS; i++)
         pthread_join(threads[i], NULL);
     cr_expect_eq(run.wrong, 0, "%d replies were wrong", run.wrong);
+    raw_close(listener);
     int lost = 0, twice = 0;
     for (int i = 0; i < TOTAL; i++) {
         lost += run.times[i] == 0;
@@ -180,6 +192,58 @@ Test(blocking, keys_of_many_slots)
     race("", many_slots, 4, "BLMPOP 0.05 4 d a c b LEFT");
 }
 
+/* The same while somebody hears of it all: answers take another way then. */
+Test(blocking, one_key_among_messages)
+{
+    race("cluster-enabled yes\nnotify-keyspace-events EA\n", one_slot, 1, "BLPOP {t}a 0.05");
+}
+
+/* Who waits and listens by one connection hears of the push, gets what was pushed, and then hears
+ * that it has been taken: whichever workers they and the givers have. */
+Test(blocking, an_answer_among_messages)
+{
+    enum { PAIRS = 4, ROUNDS = 200 };
+    static const char *const events[] = { "rpush", "lpop", "del" };
+    struct node *node = node_start("io-threads 4\nnotify-keyspace-events EA\n");
+    struct raw *takers[PAIRS], *givers[PAIRS];
+    for (int i = 0; i < PAIRS; i++) {
+        takers[i] = raw_open(node_port(node));
+        givers[i] = raw_open(node_port(node));
+        raw_send_text(takers[i], scratch_printf("HELLO 3\r\nSUBSCRIBE __keyevent@0__:rpush "
+                                                "__keyevent@0__:lpop __keyevent@0__:del\r\n"));
+        for (int j = 0; j < 4; j++)
+            cr_assert_gt(raw_reply(takers[i], 10000).len, 0);
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        struct raw *taker = takers[round % PAIRS], *giver = givers[round / PAIRS % PAIRS];
+        raw_send_text(taker, "BLPOP k 0\r\n");
+        wait_for_blocked(node, 1);
+        raw_send_text(giver, scratch_printf("RPUSH k %d\r\n", 1000 + round));
+        cr_assert_gt(raw_reply(giver, 10000).len, 0);
+        for (int i = 0; i < PAIRS; i++) {
+            for (int event = 0; event < 3; event++) {
+                const char *wanted = scratch_printf(
+                    ">3\r\n$7\r\nmessage\r\n$%zu\r\n__keyevent@0__:%s\r\n$1\r\nk\r\n",
+                    strlen(events[event]) + 15, events[event]);
+                if (event == 1 && takers[i] == taker) {
+                    struct bytes answer = raw_reply(taker, 10000);
+                    const char *pushed =
+                        scratch_printf("*2\r\n$1\r\nk\r\n$4\r\n%d\r\n", 1000 + round);
+                    cr_assert(bytes_equal(answer, bytes_of(pushed)), "round %d: %s", round,
+                        raw_escape(answer));
+                }
+                struct bytes got = raw_reply(takers[i], 10000);
+                cr_assert(bytes_equal(got, bytes_of(wanted)), "round %d, %s: %s", round,
+                    events[event], raw_escape(got));
+            }
+        }
+    }
+    for (int i = 0; i < PAIRS; i++) {
+        raw_close(takers[i]);
+        raw_close(givers[i]);
+    }
+}
+
 /* All move on through a list that has waiters of its own. */
 Test(blocking, from_list_to_list)
 {
@@ -206,12 +270,6 @@ Test(blocking, from_list_to_list)
     for (int i = 0; i < 3; i++)
         raw_close(movers[i]);
     raw_close(taker);
-}
-
-static void wait_for_blocked(struct node *node, int count)
-{
-    const char *line = scratch_printf("blocked_clients:%d\r", count);
-    wait_until(10000, strstr(node_text(node, "INFO clients"), line) != NULL);
 }
 
 Test(blocking, first_come_first_served)
