@@ -1,6 +1,6 @@
 /* Valkey 8's light header, with one node alone and messages made by hand: it names nobody, so what it
  * carries is given out only where the link has told who is at its other end, and that is a member. */
-#include "server/cluster/cluster.h"
+#include "tests/support/lone_node.h"
 #include <criterion/criterion.h>
 
 #define ME "1111111111111111111111111111111111111111"
@@ -10,30 +10,6 @@
 static const char conf[] = ME " 10.0.0.1:1@2 myself,master - 0 0 1 connected 0-100\n" //
     MEMBER " 10.0.0.2:1@2 master - 0 0 2 connected 101-16383\n"
                               "vars currentEpoch 2 lastVoteEpoch 0\n";
-
-static void make_ones(void *context, void *out, size_t len)
-{
-    (void)context;
-    memset(out, 1, len);
-}
-
-static struct cluster_replication tell_replication(void *context)
-{
-    (void)context;
-    return (struct cluster_replication){ 0 };
-}
-
-static size_t count_keys(void *context, unsigned slot)
-{
-    (void)context, (void)slot;
-    return 0;
-}
-
-static size_t count_all_keys(void *context)
-{
-    (void)context;
-    return 0;
-}
 
 struct hearer {
     struct cluster *cluster;
@@ -62,15 +38,8 @@ static void tick(struct hearer *hearer)
 
 static struct hearer create(void)
 {
-    struct cluster_config config = { .node_timeout = 2000, .listen = { .bus_port = 2 } };
-    struct cluster_host host = { NULL, make_ones, tell_replication, count_keys, count_all_keys };
     struct hearer hearer = { .now = 1000000 };
-    struct topology saved;
-    struct error error = { "" };
-    cr_assert(topology_parse(bytes_of(conf), &saved, &error), "%s", error.text);
-    hearer.cluster = cluster_create(&config, &host, &saved, hearer.now, &error);
-    cr_assert_not_null(hearer.cluster, "%s", error.text);
-    topology_free(&saved);
+    hearer.cluster = lone_node_create(conf, 2000, hearer.now);
     tick(&hearer);
     return hearer;
 }

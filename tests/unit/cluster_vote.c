@@ -1,6 +1,6 @@
 /* Votes, with one node alone and messages made by hand: who gets one, that it is on disk before it
  * leaves, and what is believed of who has won. */
-#include "server/cluster/cluster.h"
+#include "tests/support/lone_node.h"
 #include <criterion/criterion.h>
 
 #define ME "1111111111111111111111111111111111111111"
@@ -17,30 +17,6 @@ static const char conf[] = ME " 10.0.0.1:1@2 myself,master - 0 0 1 connected 0-9
     OTHER_REPLICA " 10.0.0.4:1@2 slave " FAILED " 0 0 2 connected\n"                 //
     THIRD " 10.0.0.5:1@2 master - 0 0 4 connected 16001-16383\n"
                               "vars currentEpoch 5 lastVoteEpoch 5\n";
-
-static void make_zeroes(void *context, void *out, size_t len)
-{
-    (void)context;
-    memset(out, 0, len);
-}
-
-static struct cluster_replication tell_replication(void *context)
-{
-    (void)context;
-    return (struct cluster_replication){ 0 };
-}
-
-static size_t count_keys(void *context, unsigned slot)
-{
-    (void)context, (void)slot;
-    return 0;
-}
-
-static size_t count_all_keys(void *context)
-{
-    (void)context;
-    return 0;
-}
 
 struct voter {
     struct cluster *cluster;
@@ -60,15 +36,8 @@ static void drain(struct voter *voter)
 
 static struct voter create(void)
 {
-    struct cluster_config config = { .node_timeout = TIMEOUT, .listen = { .bus_port = 2 } };
-    struct cluster_host host = { NULL, make_zeroes, tell_replication, count_keys, count_all_keys };
     struct voter voter = { .now = START };
-    struct topology saved;
-    struct error error = { "" };
-    cr_assert(topology_parse(bytes_of(conf), &saved, &error), "%s", error.text);
-    voter.cluster = cluster_create(&config, &host, &saved, voter.now, &error);
-    cr_assert_not_null(voter.cluster, "%s", error.text);
-    topology_free(&saved);
+    voter.cluster = lone_node_create(conf, TIMEOUT, voter.now);
     cluster_tick(voter.cluster, voter.now);
     drain(&voter);
     cr_assert_eq(voter.link_count, 4);
