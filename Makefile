@@ -152,7 +152,7 @@ test-programs: $(UNIT_BIN) $(INTEGRATION_BIN) $(FAULT_BIN) $(INTEROP_BIN) $(CONS
 test: deps ## install what is missing, build, run all tests; ends with "N passed, N failed"
 	$(BUILT) all test-programs
 	$(BUILT) VARIANT=asan fuzz-programs
-	$(RUN) -j 3 -g unit -a -j2 $(UNIT_BIN) \
+	$(RUN) -j 5 -g unit -a -j2 $(UNIT_BIN) \
 		-g integration -t 240 -a -j2 $(INTEGRATION_BIN) \
 		-g fault -t 240 -a -j2 $(FAULT_BIN) \
 		-g interop -t 240 -a -j4 $(INTEROP_BIN) -a "" tests/tool/command-table \
