@@ -35,11 +35,14 @@
 
 enum { FEW_KEYS = 64 }; /* of a request: their positions and slots fit on the stack */
 
-static bool cluster; /* set once by dispatch_init */
+/* Set once by dispatch_init. */
+static bool cluster;
+static uint64_t long_ticks; /* a millisecond: who has taken more makes the turn's time a past one */
 
 void dispatch_init(bool cluster_enabled)
 {
     cluster = cluster_enabled;
+    long_ticks = clock_us_to_ticks(1000);
 }
 
 bool dispatch_is_cluster(void)
@@ -121,6 +124,9 @@ void dispatch_release_extra(struct executor *executor)
         executor->extra_is_all = executor->holds_all_slots = false;
 }
 
+/* The next request is not to see the time of before a command that took a millisecond. */
+static uint64_t long_ticks;
+
 static uint64_t run_call(struct call *call)
 {
     struct executor *executor = call->executor;
@@ -133,6 +139,7 @@ static uint64_t run_call(struct call *call)
         return 0;
     }
     uint64_t ticks = clock_ticks() - start;
+    executor->now_is_past |= ticks > long_ticks;
     dispatch_journal(call);
     counter_add(&counter->calls, 1);
     counter_add(&counter->ticks, ticks);
@@ -473,6 +480,10 @@ enum dispatch_result dispatch_run(struct executor *executor, struct request *req
     block_serve_rest(executor);
     executor->client = client;
     executor->client_unsent = unsent;
+    if (__builtin_expect(executor->now_is_past, 0)) {
+        executor->now_is_past = false;
+        executor->now = clock_unix_ms();
+    }
     push_flush(executor);
     if (__builtin_expect(session->flags & SESSION_TRACKING, 0) && result != DISPATCH_RETRY)
         tracking_command_over(session, request->entry);

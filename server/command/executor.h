@@ -49,6 +49,7 @@ struct executor {
     unsigned first_database;  /* of the first effect */
     bool in_transaction;      /* effects are gathered until EXEC is through */
     bool out_of_memory;       /* see evict.h */
+    bool now_is_past;         /* a command took so long: now is read again before the next */
     bool holds_all_slots;     /* a transaction or script that needs them has locked every slot */
     bool wakes_others;        /* what made requests wait is over when this one is through */
     bool effects_muted;       /* a script wants its changes to be nobody else's */

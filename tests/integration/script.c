@@ -34,12 +34,17 @@ static struct client *begin(struct node *node, const char *script, const char *k
     return client;
 }
 
-static void check_reply(struct client *client, const char *expected)
+static void check_next(struct client *client, const char *expected)
 {
     redisReply *reply = client_next(client);
     cr_assert_not_null(reply);
     client_check_text(__FILE__, __LINE__, expected, reply_text(reply));
     freeReplyObject(reply);
+}
+
+static void check_reply(struct client *client, const char *expected)
+{
+    check_next(client, expected);
     client_close(client);
 }
 
@@ -113,6 +118,19 @@ Test(script, those_who_wait_get_their_turn)
         freeReplyObject(reply);
     }
     node_expect(node, "end........", "GET key");
+}
+
+/* Sent together, they run in one turn. */
+Test(script, the_next_request_sees_the_time_after_a_long_one)
+{
+    struct node *node = node_start("io-threads 1\n");
+    struct client *client = node_client(node);
+    client_queue(client, "SET key value PX 1");
+    client_queue(client, "EVAL %s 0", "return #string.rep('x', 50000000)");
+    client_queue(client, "GET key");
+    check_next(client, "OK");
+    check_next(client, "50000000");
+    check_next(client, "(nil)");
 }
 
 /* An error that catches itself. */
