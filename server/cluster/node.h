@@ -48,6 +48,7 @@ struct cluster_node {
     int64_t voted_time;    /* when this node last voted for a replica of it */
     int64_t orphaned_time; /* 0: it has replicas */
     uint64_t vote_epoch;   /* of the last election of mine that it voted in */
+    uint64_t given_epoch;  /* of the last election of it that I voted in; 0: none since my start */
     uint64_t gossip_mark;  /* of the last message that told of it */
     struct refusals refusals;
     struct failure_report *reports; /* owned */

@@ -1,5 +1,5 @@
 /* Whether a replica that asks gets this primary's vote. One vote in an epoch, ever (it is on disk
- * before it leaves); only for an epoch that is not behind; only where the replica's primary has
+ * before it leaves; who has got it and asks again gets it again, for it may have been lost); only for an epoch that is not behind; only where the replica's primary has
  * failed in this node's view too, unless the failover is by hand; one in two node timeouts for the
  * replicas of one primary, so that the winner has time to be known (again not by hand: there and
  * back within seconds is what people do); and not where a slot of it is
@@ -37,9 +37,10 @@ static bool is_granted(
 {
     const struct cluster_node *primary = candidate->primary;
     bool by_hand = (message->marks & MESSAGE_FORCE_VOTE) != 0;
+    bool again = candidate->given_epoch != 0 && candidate->given_epoch == message->current_epoch;
     if (message->current_epoch < cluster->current_epoch)
         return deny(cluster, candidate, "the epoch of its request is behind mine");
-    if (cluster->last_vote_epoch == cluster->current_epoch)
+    if (!again && cluster->last_vote_epoch == cluster->current_epoch)
         return deny(cluster, candidate, "already voted in this epoch");
     if (epoch_highest_claim(cluster) >= message->current_epoch)
         return deny(cluster, candidate, "someone has taken this epoch already");
@@ -49,7 +50,7 @@ static bool is_granted(
         return deny(cluster, candidate, "I don't know its primary");
     if (!node_is_failed(primary) && !by_hand)
         return deny(cluster, candidate, "its primary is up");
-    if (!by_hand && primary->voted_time != 0 &&
+    if (!by_hand && !again && primary->voted_time != 0 &&
         cluster->now - primary->voted_time < cluster->config.node_timeout * VOTE_PERIOD)
         return deny(cluster, candidate, "I voted for a replica of its primary a moment ago");
     if (knows_newer_owner(cluster, message)) {
@@ -66,7 +67,7 @@ void vote_asked(
     if (!node_votes(cluster->myself) || !is_granted(cluster, candidate, message))
         return;
     candidate->primary->voted_time = cluster->now;
-    cluster->last_vote_epoch = cluster->current_epoch;
+    candidate->given_epoch = cluster->last_vote_epoch = cluster->current_epoch;
     cluster_changed_synced(cluster);
     outgoing_plain(cluster, candidate, MESSAGE_AUTH_ACK, 0);
     cluster_log(cluster, LOG_NOTICE, "Failover auth granted to %s for epoch %" PRIu64,
