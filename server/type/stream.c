@@ -4,6 +4,7 @@
 #include "server/type/stream_group.h"
 #include "server/type/stream_node.h"
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 /* ---- Nodes ---- */
@@ -133,8 +134,10 @@ struct stream *stream_own(struct stream *stream)
 {
     if (atomic_load_explicit(&stream->refs, memory_order_acquire) == 1)
         return stream;
-    struct stream *mine = memory_copy(stream, sizeof(*stream));
-    atomic_init(&mine->refs, 1);
+    struct stream *mine = stream_create();
+    size_t behind_refs = offsetof(struct stream, group_count); /* others let go of it meanwhile */
+    memcpy((char *)mine + behind_refs, (const char *)stream + behind_refs,
+        sizeof(*mine) - behind_refs);
     mine->node_first = 0;
     mine->node_capacity = stream->node_count;
     mine->nodes = stream->node_count
