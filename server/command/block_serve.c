@@ -4,7 +4,6 @@
 #include "server/command/block_waiter.h"
 
 #include "common/memory.h"
-#include "server/clock.h"
 #include "server/command/condition.h"
 #include "server/command/dispatch.h"
 #include "server/command/push.h"
@@ -191,7 +190,7 @@ static struct block_waiter *serve_queue(
 void block_serve_marked(struct executor *executor, struct slot **slots, size_t count)
 {
     struct held held = { slots, count };
-    executor->now = clock_unix_ms(); /* what the command gave may be over when that took long */
+    executor_read_clock(executor); /* what the command gave may be over when that took long */
     size_t kept = 0;
     for (size_t i = 0; i < executor->marked_count; i++) {
         struct block_mark item = executor->marked[i]; /* the list may move while it grows */
@@ -246,7 +245,7 @@ static bool serve_all_of(struct executor *executor, struct block_mark *mark)
 void block_serve_marked_rest(struct executor *executor)
 {
     size_t kept = 0;
-    executor->now = clock_unix_ms();
+    executor_read_clock(executor);
     for (size_t i = 0; i < executor->marked_count; i++) {
         struct block_mark item = executor->marked[i];
         if (serve_all_of(executor, &item))

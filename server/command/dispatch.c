@@ -482,7 +482,7 @@ enum dispatch_result dispatch_run(struct executor *executor, struct request *req
     executor->client_unsent = unsent;
     if (__builtin_expect(executor->now_is_past, 0)) {
         executor->now_is_past = false;
-        executor->now = clock_unix_ms();
+        executor_read_clock(executor);
     }
     push_flush(executor);
     if (__builtin_expect(session->flags & SESSION_TRACKING, 0) && result != DISPATCH_RETRY)

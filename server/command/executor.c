@@ -1,6 +1,7 @@
 #include "server/command/executor.h"
 
 #include "common/memory.h"
+#include "server/clock.h"
 #include "server/command/block.h"
 #include "server/command/command.h"
 #include <pthread.h>
@@ -28,6 +29,13 @@ struct executor *executor_create(struct store *store, struct journal *journal)
     atomic_store(&count, executor->index + 1);
     pthread_mutex_unlock(&mutex);
     return executor;
+}
+
+void executor_read_clock(struct executor *executor)
+{
+    int64_t now = clock_unix_ms();
+    if (now > executor->now)
+        executor->now = now;
 }
 
 unsigned executor_count(void)

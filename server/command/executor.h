@@ -101,6 +101,8 @@ struct executor {
     void *worker;  /* net's */
 };
 
+/* Within a turn, when a command has taken long: now is read again. It does not go back. */
+void executor_read_clock(struct executor *executor);
 /* In the midst of a command: lets the other sessions be served, as if that command were not.
  * False: the process is ending. */
 bool executor_serve(struct executor *executor);
