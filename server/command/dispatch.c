@@ -124,9 +124,6 @@ void dispatch_release_extra(struct executor *executor)
         executor->extra_is_all = executor->holds_all_slots = false;
 }
 
-/* The next request is not to see the time of before a command that took a millisecond. */
-static uint64_t long_ticks;
-
 static uint64_t run_call(struct call *call)
 {
     struct executor *executor = call->executor;
