@@ -1,9 +1,10 @@
 /* Whether a replica that asks gets this primary's vote. One vote in an epoch, ever (it is on disk
- * before it leaves; who has got it and asks again gets it again, for it may have been lost); only for an epoch that is not behind; only where the replica's primary has
- * failed in this node's view too, unless the failover is by hand; one in two node timeouts for the
- * replicas of one primary, so that the winner has time to be known (again not by hand: there and
- * back within seconds is what people do); and not where a slot of it is
- * known to have a newer owner than the replica has heard of, which it is then told.
+ * before it leaves; who has got it and asks again gets it again, for it may have been lost); only
+ * for an epoch that is not behind; only where the replica's primary has failed in this node's view
+ * too, unless the failover is by hand; one in two node timeouts for the replicas of one primary, so
+ * that the winner has time to be known (again not by hand: there and back within seconds is what
+ * people do); and not where a slot of it is known to have a newer owner than the replica has heard
+ * of, which it is then told.
  *
  * Redis has no more rules. Here an epoch that someone has taken without being elected is not given
  * to a winner too (epoch.c keeps them apart, but a Redis node does not): the old primary might be
