@@ -4,6 +4,7 @@
  * are not either: all of them may be waiting for us. */
 #include "server/net/patience.h"
 
+#include "server/clock.h"
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
@@ -12,7 +13,6 @@
 #include <unistd.h>
 
 enum {
-    NS_PER_S = 1000000000,
     MANY_CONNECTIONS = 16,
     /* Workers that share the cores with each other pay more for each waking, and gather more. */
     ENOUGH_ALONE = 6,
@@ -39,13 +39,6 @@ static uint64_t wanted_ns(struct patience *patience)
     return sscanf(text, "%llu %llu", &ran, &waited) == 2 ? ran + waited : 0;
 }
 
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
-}
-
 /* A thread to which somebody has given another policy keeps it. */
 static void change_policy(int from, int to)
 {
@@ -55,7 +48,7 @@ static void change_policy(int from, int to)
 
 void patience_tick(struct patience *patience, struct patience_load load)
 {
-    int64_t now = now_ns(), passed = now - patience->at_ns;
+    int64_t now = clock_monotonic_us() * 1000, passed = now - patience->at_ns;
     uint64_t wanted = wanted_ns(patience);
     uint64_t came = load.reads - patience->reads;
     uint64_t share = (wanted - patience->wanted_ns) * 100 * load.workers / (uint64_t)(passed + 1);

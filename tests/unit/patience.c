@@ -1,26 +1,19 @@
 #include "server/net/patience.h"
 
+#include "server/clock.h"
 #include <criterion/criterion.h>
 #include <sched.h>
-#include <time.h>
 #include <unistd.h>
 
 TestSuite(patience, .timeout = 20);
 
 enum { MANY = 32, RUSH = 100000 };
 
-static double now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
-
 /* A time in which the thread has wanted the processor. */
 static void toil(void)
 {
-    double start = now_ms();
-    while (now_ms() - start < 20)
+    int64_t start = clock_monotonic_us();
+    while (clock_monotonic_us() - start < 20000)
         continue;
 }
 
@@ -54,10 +47,10 @@ Test(patience, a_pressed_worker_becomes_patient_and_eager_again)
 Test(patience, it_rests_after_a_turn_that_found_few)
 {
     struct patience patience = { .enough = 6, .rest_ns = 200000 };
-    double start = now_ms();
+    int64_t start = clock_monotonic_us();
     for (int i = 0; i < 10; i++)
         patience_rest(&patience, 1);
-    cr_assert_geq(now_ms() - start, 2);
+    cr_assert_geq(clock_monotonic_us() - start, 2000);
     patience.rest_ns = (int64_t)1000000000 - 1; /* whoever sleeps that long is ended by the time-out */
     for (int i = 0; i < 100; i++) {
         patience_rest(&patience, 6);
